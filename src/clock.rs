@@ -1,1 +1,125 @@
-//! See the crate's documentation.
+//! Time, as a value that is passed: every layer reads the clock it was given, so a test can move time by hand.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A source of time.
+///
+/// Two readings, because they answer different questions: [`now`](Clock::now) is the calendar (expiry of credentials,
+/// records) and may step when the machine's clock is set; [`elapsed`](Clock::elapsed) only ever grows (limits, durations).
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// The wall-clock time.
+    fn now(&self) -> UnixTime;
+
+    /// The time since an origin fixed when the clock was made. Never steps back.
+    fn elapsed(&self) -> Duration;
+
+    /// A future that is ready once `duration` has passed on this clock.
+    fn sleep(&self, duration: Duration) -> Sleep;
+}
+
+/// A clock shared by every layer of a gate.
+pub type SharedClock = Arc<dyn Clock>;
+
+/// A moment of the calendar, in nanoseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(u64);
+
+impl UnixTime {
+    /// The moment `seconds` after 1970-01-01T00:00:00Z; the farthest moment that can be told when that is out of range.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1_000_000_000))
+    }
+
+    /// The moment `nanos` nanoseconds after 1970-01-01T00:00:00Z.
+    pub const fn from_nanos(nanos: u64) -> Self {
+        Self(nanos)
+    }
+
+    /// Whole seconds since 1970-01-01T00:00:00Z, as `NumericDate` counts them (RFC 7519 §2).
+    pub const fn as_secs(self) -> u64 {
+        self.0 / 1_000_000_000
+    }
+
+    /// Nanoseconds since 1970-01-01T00:00:00Z.
+    pub const fn as_nanos(self) -> u64 {
+        self.0
+    }
+
+    /// This moment and `duration`, or the farthest moment that can be told.
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
+    /// How long ago `earlier` was; zero when it lies ahead.
+    pub const fn saturating_since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A future that is ready when a [`Clock`] says that the time has passed.
+pub struct Sleep(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl Sleep {
+    /// Wraps the timer of a clock of your own.
+    pub fn new(timer: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(Box::pin(timer))
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sleep")
+    }
+}
+
+/// The machine's clock. Its timers run on the tokio runtime.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    origin: Instant,
+}
+
+impl SystemClock {
+    /// A clock whose monotonic origin is now.
+    pub fn new() -> Self {
+        Self { origin: Instant::now() }
+    }
+
+    /// The same, ready to be shared by layers.
+    pub fn shared() -> SharedClock {
+        Arc::new(Self::new())
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> UnixTime {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        UnixTime(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        Sleep::new(tokio::time::sleep(duration))
+    }
+}

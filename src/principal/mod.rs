@@ -1,1 +1,24 @@
-//! See the crate's documentation.
+//! Who asks: everything verified about the caller of one request.
+//!
+//! A [`Principal`] is made by an authenticating layer and by nothing else; the handler, the policies, the limits and the
+//! audit record all read that one value. It is cheap to clone.
+//!
+//! | word | what | from |
+//! |---|---|---|
+//! | [`Subject`] | the user | `iss` and `sub` |
+//! | [`Application`] | the OAuth client that the user sits at | `azp`, `client_id` |
+//! | [`ActorChain`] | who acts for the subject | `act` (RFC 8693 §4.1) |
+//! | [`TenantId`], [`PlanName`], [`ScopeSet`], [`RoleSet`] | what the issuer says the caller has | claims |
+//! | [`ClientAddress`] | where the connection came from | the socket, or a trusted proxy |
+
+mod address;
+mod identity;
+mod names;
+mod sets;
+#[cfg(test)]
+mod tests;
+
+pub use address::{AddressError, AddressPrefix, ClientAddress, Network, PeerAddress, TrustedProxies};
+pub use identity::{AuthenticationMethod, Credential, Principal, PrincipalBuilder};
+pub use names::{Actor, ActorChain, Application, PlanName, Subject, TenantId};
+pub use sets::{RoleSet, ScopeSet};
