@@ -1,0 +1,105 @@
+use http::StatusCode;
+use std::fmt;
+
+/// What sort of refusal: fixes the status and the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalKind {
+    /// No credential came with the request (401).
+    MissingCredential,
+    /// The credential does not hold: wrong signature, issuer, audience, time or form (401).
+    InvalidCredential,
+    /// More than one credential came, so that it is unclear which one counts (400).
+    AmbiguousCredential,
+    /// The credential lacks a scope that the route requires (403, RFC 6750 §3.1).
+    InsufficientScope,
+    /// The caller may not do this (403).
+    Forbidden,
+    /// No route of the gate matches (404).
+    UnknownRoute,
+    /// The route exists, with other methods (405).
+    MethodNotAllowed,
+    /// The request's line, headers or body are not what they must be (400).
+    MalformedRequest,
+    /// The body is not of a type or encoding that the route takes (415).
+    UnsupportedMediaType,
+    /// The body is larger than the route takes, as sent or inflated (413).
+    PayloadTooLarge,
+    /// The body did not arrive in time (408).
+    ReadTimeout,
+    /// The content was refused by inspection (400).
+    ContentBlocked,
+    /// Too many requests from one address (429).
+    AddressRateLimited,
+    /// Too many requests (429).
+    RateLimited,
+    /// The usage budget does not hold this request now (429).
+    UsageExceeded,
+    /// The request is larger than a whole budget: it can never fit (400).
+    NeverFits,
+    /// A part that every request needs is not available: the store, the audit log (503).
+    Unavailable,
+    /// The service is put together wrongly (500).
+    Misconfigured,
+    /// The handler's answer could not be read, so it was not passed on (502).
+    UnreadableAnswer,
+    /// The answer was cut because its content was refused by inspection (502).
+    AnswerBlocked,
+    /// The answer was cut because the credential ceased to hold (401).
+    CredentialEnded,
+}
+
+impl RefusalKind {
+    /// The status of the response.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::MissingCredential | Self::InvalidCredential | Self::CredentialEnded => StatusCode::UNAUTHORIZED,
+            Self::AmbiguousCredential | Self::MalformedRequest | Self::ContentBlocked | Self::NeverFits => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::InsufficientScope | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::UnknownRoute => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ReadTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::AddressRateLimited | Self::RateLimited | Self::UsageExceeded => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::UnreadableAnswer | Self::AnswerBlocked => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// A stable name that programs may compare.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::MissingCredential => "missing_credential",
+            Self::InvalidCredential => "invalid_credential",
+            Self::AmbiguousCredential => "ambiguous_credential",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::Forbidden => "forbidden",
+            Self::UnknownRoute => "unknown_route",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::MalformedRequest => "malformed_request",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::ReadTimeout => "read_timeout",
+            Self::ContentBlocked => "content_blocked",
+            Self::AddressRateLimited => "address_rate_limited",
+            Self::RateLimited => "rate_limit_exceeded",
+            Self::UsageExceeded => "usage_limit_exceeded",
+            Self::NeverFits => "request_exceeds_limit",
+            Self::Unavailable => "unavailable",
+            Self::Misconfigured => "misconfigured",
+            Self::UnreadableAnswer => "unreadable_answer",
+            Self::AnswerBlocked => "answer_blocked",
+            Self::CredentialEnded => "credential_ended",
+        }
+    }
+}
+
+impl fmt::Display for RefusalKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
