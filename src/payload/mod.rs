@@ -1,1 +1,3 @@
-//! See the crate's documentation.
+//! WHAT is asked and answered: strict JSON, the events of an answer, and the dialects that give both a meaning.
+
+pub mod json;
