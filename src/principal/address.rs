@@ -128,7 +128,9 @@ impl fmt::Display for Network {
 
 /// Text that is not a network.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{text:?} is not a network: write an address with a prefix whose other bits are zero, such as \"10.0.0.0/8\" or \"2001:db8::/32\"")]
+#[error(
+    "{text:?} is not a network: write an address with a prefix whose other bits are zero, such as \"10.0.0.0/8\" or \"2001:db8::/32\""
+)]
 #[non_exhaustive]
 pub struct AddressError {
     text: String,

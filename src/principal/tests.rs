@@ -6,7 +6,10 @@ fn proxies(networks: &[&str]) -> TrustedProxies {
 }
 
 fn forwarded(values: &[&str]) -> HeaderMap {
-    values.iter().map(|value| (http::HeaderName::from_static("x-forwarded-for"), value.parse().unwrap())).collect()
+    values
+        .iter()
+        .map(|value| (http::HeaderName::from_static("x-forwarded-for"), value.parse().unwrap()))
+        .collect()
 }
 
 fn resolved(proxies: &TrustedProxies, peer: &str, values: &[&str]) -> String {
@@ -28,7 +31,10 @@ fn the_right_most_hop_that_is_no_proxy_is_the_client() {
 
 #[test]
 fn an_unreadable_hop_ends_the_walk_at_the_last_believed_address() {
-    assert_eq!(resolved(&proxies(&["10.0.0.0/8"]), "10.0.0.1", &["203.0.113.9, unknown, 10.0.0.2"]), "10.0.0.2");
+    assert_eq!(
+        resolved(&proxies(&["10.0.0.0/8"]), "10.0.0.1", &["203.0.113.9, unknown, 10.0.0.2"]),
+        "10.0.0.2"
+    );
 }
 
 #[test]

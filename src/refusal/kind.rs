@@ -53,7 +53,9 @@ impl RefusalKind {
     /// The status of the response.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::MissingCredential | Self::InvalidCredential | Self::CredentialEnded => StatusCode::UNAUTHORIZED,
+            Self::MissingCredential | Self::InvalidCredential | Self::CredentialEnded => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::AmbiguousCredential | Self::MalformedRequest | Self::ContentBlocked | Self::NeverFits => {
                 StatusCode::BAD_REQUEST
             }
@@ -63,7 +65,9 @@ impl RefusalKind {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ReadTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::AddressRateLimited | Self::RateLimited | Self::UsageExceeded => StatusCode::TOO_MANY_REQUESTS,
+            Self::AddressRateLimited | Self::RateLimited | Self::UsageExceeded => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UnreadableAnswer | Self::AnswerBlocked => StatusCode::BAD_GATEWAY,

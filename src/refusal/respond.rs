@@ -16,7 +16,8 @@ pub struct Rendered {
 impl Rendered {
     /// A JSON body of that type.
     pub fn json(content_type: &'static str, value: &impl Serialize) -> Self {
-        let body = serde_json::to_vec(value).expect("a refusal's body holds strings and numbers under string keys");
+        let body =
+            serde_json::to_vec(value).expect("a refusal's body holds strings and numbers under string keys");
         Self { content_type: HeaderValue::from_static(content_type), body: body.into() }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 #[test]
 fn retry_after_is_rounded_up_and_never_zero() {
     for (millis, seconds) in [(0, 1), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (59_500, 60)] {
-        let refusal = Refusal::new(RefusalKind::RateLimited, "slow").retry_after(Duration::from_millis(millis));
+        let refusal =
+            Refusal::new(RefusalKind::RateLimited, "slow").retry_after(Duration::from_millis(millis));
         let mut headers = HeaderMap::new();
         refusal.write_headers(&mut headers);
         assert_eq!(headers["retry-after"], seconds.to_string(), "{millis} ms");

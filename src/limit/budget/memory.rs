@@ -1,0 +1,245 @@
+//! Budgets in this process: bounded, sharded, one partition per plan.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::num::NonZeroU64;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use super::table::Table;
+use super::{
+    Bucket, Budget, BudgetStore, BudgetStoreError, BudgetStoreErrorKind, Charge, Charges, Decision, Denial,
+    Holder, Reply,
+};
+use crate::limit::plan::{Dimension, Limit, MAX_LIMITS};
+
+/// Plans per store. Each plan costs only a pointer until it is used.
+const MOST_PLANS: usize = 256;
+/// Shards per plan, at most: enough that threads rarely meet.
+const MOST_SHARDS: usize = 64;
+/// The least keys a shard is made for: small plans have fewer shards, so that their bound is exact.
+const KEYS_PER_SHARD: usize = 1_024;
+
+/// Budgets kept in this process's memory.
+///
+/// One limit of one holder takes about 100 bytes, and only while it is not full: the slot is then reused. A plan keeps
+/// at most [`keys_per_plan`](MemoryBudgetStoreBuilder::keys_per_plan) of them. What is kept is lost with the process,
+/// and several processes count each for itself.
+#[derive(Debug)]
+pub struct MemoryBudgetStore {
+    keys_per_plan: usize,
+    hashers: [RandomState; 2],
+    numbers: Mutex<HashMap<String, u32>>,
+    plans: Box<[OnceLock<Partition>]>,
+}
+
+/// Builds a [`MemoryBudgetStore`].
+#[derive(Clone, Debug)]
+pub struct MemoryBudgetStoreBuilder {
+    keys_per_plan: usize,
+}
+
+impl Default for MemoryBudgetStoreBuilder {
+    fn default() -> Self {
+        Self { keys_per_plan: 1_000_000 }
+    }
+}
+
+impl MemoryBudgetStoreBuilder {
+    /// How many limits of holders one plan keeps at most (1,000,000 when not called). Memory is taken as they come.
+    #[must_use]
+    pub fn keys_per_plan(mut self, keys: usize) -> Self {
+        self.keys_per_plan = keys.max(1);
+        self
+    }
+
+    /// The store, empty, with hashing keys of its own.
+    pub fn build(self) -> MemoryBudgetStore {
+        MemoryBudgetStore {
+            keys_per_plan: self.keys_per_plan,
+            hashers: [RandomState::new(), RandomState::new()],
+            numbers: Mutex::default(),
+            plans: (0..MOST_PLANS).map(|_| OnceLock::new()).collect(),
+        }
+    }
+}
+
+impl Default for MemoryBudgetStore {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+impl MemoryBudgetStore {
+    /// A builder with the defaults.
+    pub fn builder() -> MemoryBudgetStoreBuilder {
+        MemoryBudgetStoreBuilder::default()
+    }
+
+    /// How many limits of holders are kept at the moment, over all plans.
+    pub fn keys(&self) -> usize {
+        self.plans.iter().filter_map(OnceLock::get).flat_map(|p| &p.shards).map(|s| lock(s).len()).sum()
+    }
+
+    fn hash(&self, value: impl Hash) -> u128 {
+        let [high, low] = [0, 1].map(|i| self.hashers[i].hash_one(&value));
+        u128::from(high) << 64 | u128::from(low)
+    }
+
+    fn partition(&self, charge: &Charge) -> Option<&Partition> {
+        self.plans.get(charge.partition as usize)?.get()
+    }
+
+    /// Locks the shards of all charges, always in the same order, so that two requests never wait for each other.
+    fn lock<'a>(&'a self, charges: &[Charge]) -> Option<Locked<'a>> {
+        let mut order = [(0, 0); MAX_LIMITS];
+        for (charge, address) in charges.iter().zip(&mut order) {
+            *address = (charge.partition, self.partition(charge)?.shard(charge.key));
+        }
+        let mut guard_of = [0; MAX_LIMITS];
+        let wanted = order;
+        let order = &mut order[..charges.len()];
+        order.sort_unstable();
+        let mut guards: [Option<MutexGuard<'a, Table>>; MAX_LIMITS] = [const { None }; MAX_LIMITS];
+        let mut taken = 0;
+        for (i, address) in order.iter().enumerate() {
+            if i > 0 && order[i - 1] == *address {
+                continue;
+            }
+            for (charge, _) in wanted[..charges.len()].iter().enumerate().filter(|(_, w)| *w == address) {
+                guard_of[charge] = taken;
+            }
+            let shards = &self.plans[address.0 as usize].get()?.shards;
+            guards[taken] = Some(lock(&shards[address.1]));
+            taken += 1;
+        }
+        Some(Locked { guards, guard_of })
+    }
+
+    fn take(&self, charges: &mut Charges, now: u64) -> Option<Denial> {
+        if let Some(charge) = charges.iter().position(|c| c.reserved > c.bucket.capacity()) {
+            return Some(Denial::NeverFits { charge });
+        }
+        let Some(mut locked) = self.lock(charges) else { return Some(Denial::Unavailable) };
+        let mut places = [None; MAX_LIMITS];
+        let mut denial = None;
+        for (i, charge) in charges.iter().enumerate() {
+            let table = locked.table(i);
+            let Some(place) = table.pin(charge.key, charge.bucket, now) else {
+                denial = Some(Denial::StoreFull { charge: i });
+                break;
+            };
+            places[i] = Some(place);
+            let wait = table.deficit(place).wait_for(charge.bucket, charge.reserved);
+            // taken even when it does not fit, and given back below: two charges on one key then see each other
+            table.change(place, charge.bucket, |d| d.take(charge.bucket, charge.reserved));
+            let longest = match denial {
+                Some(Denial::Exhausted { retry_after, .. }) => retry_after,
+                _ => Duration::ZERO,
+            };
+            if let Some(wait) = wait.filter(|wait| *wait > longest) {
+                denial = Some(Denial::Exhausted { charge: i, retry_after: wait });
+            }
+        }
+        if denial.is_some() {
+            for (i, (charge, place)) in charges.iter().zip(places).enumerate() {
+                let (Some(place), table) = (place, locked.table(i)) else { continue };
+                table.change(place, charge.bucket, |d| d.give(charge.bucket, charge.reserved));
+                table.unpin(place);
+            }
+        }
+        // only now: two charges on one key have one level
+        for (i, (charge, place)) in charges.iter_mut().zip(places).enumerate() {
+            let Some(place) = place else { continue };
+            charge.level = locked.table(i).level(place, charge.bucket);
+        }
+        denial
+    }
+}
+
+impl BudgetStore for MemoryBudgetStore {
+    fn open(&self, plan: &str, limit: &Limit) -> Result<Budget, BudgetStoreError> {
+        let capacity = NonZeroU64::new(limit.capacity()).ok_or(BudgetStoreErrorKind::ZeroCapacity)?;
+        let bucket = Bucket::new(capacity, limit.period().duration());
+        let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = u32::try_from(numbers.len()).expect("never more than MOST_PLANS");
+        let partition = match numbers.get(plan) {
+            Some(number) => *number,
+            None if numbers.len() < MOST_PLANS => *numbers.entry(plan.to_owned()).or_insert(next),
+            None => {
+                let plan = plan.to_owned();
+                return Err(BudgetStoreErrorKind::TooManyPlans { plan, most: MOST_PLANS }.into());
+            }
+        };
+        self.plans[partition as usize].get_or_init(|| Partition::new(self.keys_per_plan));
+        Ok(Budget { bucket, partition, salt: self.hash(limit.name()) })
+    }
+
+    fn holder(&self, dimension: Dimension, facts: &[&str]) -> Holder {
+        Holder(self.hash((dimension, facts)))
+    }
+
+    fn reserve(&self, mut charges: Charges, now: Duration) -> Reply {
+        let denial = self.take(&mut charges, nanos(now));
+        Reply::Ready(Decision { charges, denial })
+    }
+
+    fn settle(&self, mut charges: Charges, now: Duration) -> Charges {
+        let Some(mut locked) = self.lock(&charges) else { return charges };
+        for (i, charge) in charges.iter_mut().enumerate() {
+            let table = locked.table(i);
+            let Some(place) = table.find(charge.key) else { continue };
+            let Charge { bucket, reserved, used, .. } = *charge;
+            table.change(place, bucket, |deficit| {
+                deficit.advance(bucket, nanos(now));
+                match used.checked_sub(reserved) {
+                    Some(more) => deficit.take(bucket, more),
+                    None => deficit.give(bucket, reserved - used),
+                }
+            });
+            table.unpin(place);
+            charge.level = table.level(place, bucket);
+        }
+        charges
+    }
+}
+
+#[derive(Debug)]
+struct Partition {
+    shards: Box<[Mutex<Table>]>,
+}
+
+impl Partition {
+    fn new(keys: usize) -> Self {
+        let shards = (keys / KEYS_PER_SHARD).clamp(1, MOST_SHARDS).next_power_of_two();
+        // a shard gets its share and what chance may add to it; one shard alone gets exactly the bound
+        let slack = if shards == 1 { 0 } else { (keys / shards).isqrt() * 4 };
+        let most = (keys / shards + slack).min(keys);
+        Self { shards: (0..shards).map(|_| Mutex::new(Table::new(most))).collect() }
+    }
+
+    /// From bits that neither the index nor its tags look at.
+    fn shard(&self, key: u128) -> usize {
+        (key >> 64) as usize & (self.shards.len() - 1)
+    }
+}
+
+struct Locked<'a> {
+    guards: [Option<MutexGuard<'a, Table>>; MAX_LIMITS],
+    guard_of: [usize; MAX_LIMITS],
+}
+
+impl Locked<'_> {
+    fn table(&mut self, charge: usize) -> &mut Table {
+        self.guards[self.guard_of[charge]].as_mut().expect("the shard of every charge is locked")
+    }
+}
+
+fn lock(shard: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    // nothing panics while a shard is held; were it to, a table is never left half changed
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn nanos(now: Duration) -> u64 {
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
+}

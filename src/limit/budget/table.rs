@@ -1,0 +1,152 @@
+//! One shard of the store: a bounded table of deficits that reuses the slots of those that are full again.
+
+use hashbrown::HashTable;
+
+use super::Level;
+use super::bucket::{Bucket, Deficit};
+
+/// How many slots an arrival looks at for one to reuse before the table grows: enough to keep the table near the number
+/// of holders in use, few enough to stay on two cache lines.
+const GLANCE: usize = 2;
+/// How many it looks at when the table may not grow. Sequential memory, so a few hundred nanoseconds at most.
+const SEARCH: usize = 64;
+
+#[derive(Debug)]
+struct Slot {
+    key: [u64; 2],
+    deficit: Deficit,
+    /// When the deficit is gone, in nanoseconds.
+    full_at: u64,
+    /// Reservations not yet settled. A slot with any is never given away, or their settling would find nothing.
+    pins: u32,
+}
+
+impl Slot {
+    fn is_reusable(&self, now: u64) -> bool {
+        self.pins == 0 && self.full_at <= now
+    }
+}
+
+/// A place in one table, good until the next call of [`Table::find_or_insert`] of that table, unless pinned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place(u32);
+
+#[derive(Debug)]
+pub(super) struct Table {
+    index: HashTable<u32>,
+    slots: Vec<Slot>,
+    most: usize,
+    hand: usize,
+}
+
+impl Table {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            index: HashTable::new(),
+            slots: Vec::new(),
+            most: most.clamp(1, u32::MAX as usize - 1),
+            hand: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The slot of `key`, pinned, with what flowed back until `now`. `None` when it is new and there is no room.
+    pub(super) fn pin(&mut self, key: u128, bucket: Bucket, now: u64) -> Option<Place> {
+        let place = match self.find(key) {
+            Some(place) => place,
+            None => self.insert(key, now)?,
+        };
+        let slot = &mut self.slots[place.0 as usize];
+        slot.pins = slot.pins.checked_add(1)?;
+        slot.deficit.advance(bucket, now);
+        Some(place)
+    }
+
+    pub(super) fn find(&self, key: u128) -> Option<Place> {
+        let key = split(key);
+        self.index.find(key[0], |&i| self.slots[i as usize].key == key).map(|&i| Place(i))
+    }
+
+    pub(super) fn unpin(&mut self, place: Place) {
+        let slot = &mut self.slots[place.0 as usize];
+        slot.pins = slot.pins.saturating_sub(1);
+    }
+
+    /// Changes the deficit at `place` and notes when it will be gone.
+    pub(super) fn change<T>(
+        &mut self,
+        place: Place,
+        bucket: Bucket,
+        change: impl FnOnce(&mut Deficit) -> T,
+    ) -> T {
+        let slot = &mut self.slots[place.0 as usize];
+        let out = change(&mut slot.deficit);
+        slot.full_at = slot.deficit.full_at(bucket);
+        out
+    }
+
+    pub(super) fn deficit(&self, place: Place) -> Deficit {
+        self.slots[place.0 as usize].deficit
+    }
+
+    pub(super) fn level(&self, place: Place, bucket: Bucket) -> Level {
+        let deficit = self.deficit(place);
+        Level { left: deficit.left(bucket), until_full: deficit.until_full(bucket) }
+    }
+
+    fn insert(&mut self, key: u128, now: u64) -> Option<Place> {
+        let slot = Slot { key: split(key), deficit: Deficit::none(now), full_at: 0, pins: 0 };
+        let looked_at = if self.slots.len() < self.most { GLANCE } else { SEARCH };
+        let i = match self.reusable(looked_at, now) {
+            Some(i) => {
+                self.forget(i);
+                self.slots[i] = slot;
+                i
+            }
+            None if self.slots.len() < self.most => {
+                self.grow();
+                self.slots.push(slot);
+                self.slots.len() - 1
+            }
+            None => return None,
+        };
+        let i = u32::try_from(i).expect("a table holds less than u32::MAX slots");
+        let slots = &self.slots;
+        self.index.insert_unique(slots[i as usize].key[0], i, |&i| slots[i as usize].key[0]);
+        Some(Place(i))
+    }
+
+    fn reusable(&mut self, looked_at: usize, now: u64) -> Option<usize> {
+        for _ in 0..looked_at.min(self.slots.len()) {
+            let i = self.hand;
+            self.hand = if i + 1 < self.slots.len() { i + 1 } else { 0 };
+            if self.slots[i].is_reusable(now) {
+                return Some(i);
+            }
+        }
+        None
+    }
+
+    fn forget(&mut self, i: usize) {
+        let hash = self.slots[i].key[0];
+        if let Ok(entry) = self.index.find_entry(hash, |&at| at as usize == i) {
+            entry.remove();
+        }
+    }
+
+    /// Grows by a half instead of doubling, so that slots not yet used stay few.
+    fn grow(&mut self) {
+        if self.slots.len() == self.slots.capacity() {
+            let more = (self.slots.len() / 2).max(16).min(self.most - self.slots.len());
+            self.slots.reserve_exact(more);
+        }
+    }
+}
+
+/// The key's halves; the low one is the hash.
+fn split(key: u128) -> [u64; 2] {
+    [key as u64, (key >> 64) as u64]
+}
