@@ -1,0 +1,154 @@
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::{Algorithm, JoseError, JoseErrorKind, PublicKey, base64url, json};
+
+/// The longest compact JWS that is read, in bytes.
+pub const MAX_JWS: usize = 8 * 1024;
+
+/// The longest signature there can be: RSA of 4096 bits.
+const MAX_SIGNATURE: usize = 512;
+
+/// A compact JWS (RFC 7515 §7.1), read but not yet verified.
+///
+/// Nothing in it may be believed before [`verify`](Self::verify) has said so; what is readable before serves
+/// to find the key. Keys that the header itself offers (`jwk`, `jku`, `x5u`, `x5c`) are never looked at.
+pub struct Jws<'a> {
+    signed: &'a [u8],
+    algorithm: Algorithm,
+    kid: Option<Box<str>>,
+    typ: JwsType,
+    payload: Bytes,
+    signature: [u8; MAX_SIGNATURE],
+    signature_length: usize,
+}
+
+/// What the `typ` header parameter says (RFC 7515 §4.1.9), compared without regard to case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JwsType {
+    /// There is none.
+    Absent,
+    /// `JWT`, or `application/jwt`.
+    Jwt,
+    /// `at+jwt`, or `application/at+jwt`: an access credential (RFC 9068 §2.1).
+    AccessJwt,
+    /// Anything else.
+    Other,
+}
+
+impl<'a> Jws<'a> {
+    /// Reads a compact JWS strictly.
+    ///
+    /// # Errors
+    /// Everything in [`JoseErrorKind`] that concerns form: length, parts, base64url, a header that is no strict
+    /// JSON object, an `alg` not accepted here, `crit`, `b64`, `zip`, a nested JWT.
+    pub fn parse(compact: &'a str) -> Result<Self, JoseError> {
+        if compact.len() > MAX_JWS {
+            return Err(JoseErrorKind::TooLong { limit: MAX_JWS }.into());
+        }
+        let mut dots = memchr::memchr_iter(b'.', compact.as_bytes());
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+            return Err(JoseErrorKind::Parts.into());
+        };
+        let bytes = compact.as_bytes();
+        let header = decode(&bytes[..first], "header")?;
+        let Header { algorithm, kid, typ } = Header::read(header)?;
+        let payload = decode(&bytes[first + 1..second], "payload")?;
+        let mut signature = [0; MAX_SIGNATURE];
+        let signature_length = base64url::decode_slice(&bytes[second + 1..], &mut signature)
+            .ok_or(JoseErrorKind::Base64 { what: "signature" })?
+            .len();
+        Ok(Self { signed: &bytes[..second], algorithm, kid, typ, payload, signature, signature_length })
+    }
+
+    /// The algorithm that the header asks for. It counts only where the key permits it.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The `kid`: a name inside one issuer's key set, nothing more.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// What `typ` says.
+    pub fn typ(&self) -> JwsType {
+        self.typ
+    }
+
+    /// The payload, not to be believed yet.
+    pub fn unverified_payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// Checks the signature with `key` and yields the payload.
+    ///
+    /// # Errors
+    /// [`WrongKey`](JoseErrorKind::WrongKey) when the key is not for the algorithm,
+    /// [`Signature`](JoseErrorKind::Signature) when the signature does not fit.
+    pub fn verify(&self, key: &PublicKey) -> Result<&Bytes, JoseError> {
+        key.verify(self.algorithm, self.signed, &self.signature[..self.signature_length])?;
+        Ok(&self.payload)
+    }
+}
+
+fn decode(text: &[u8], what: &'static str) -> Result<Bytes, JoseError> {
+    Ok(base64url::decode(text).ok_or(JoseErrorKind::Base64 { what })?.into())
+}
+
+/// The parameters of a protected header that mean something here.
+struct Header {
+    algorithm: Algorithm,
+    kid: Option<Box<str>>,
+    typ: JwsType,
+}
+
+impl Header {
+    fn read(bytes: Bytes) -> Result<Self, JoseError> {
+        let document = json::object(bytes, "header")?;
+        let header = document.root();
+        // RFC 7515 §4.1.11: what is not understood must not be ignored. These change what is signed or how it is read.
+        for name in ["crit", "b64", "zip"] {
+            if header.get(name).is_some() {
+                return Err(JoseErrorKind::Unsupported(name).into());
+            }
+        }
+        if json::text(header, "cty")?.is_some_and(|cty| is_media_type(cty, "jwt")) {
+            return Err(JoseErrorKind::Nested.into());
+        }
+        let algorithm = json::text(header, "alg")?.ok_or(JoseErrorKind::Missing("alg"))?;
+        Ok(Self {
+            algorithm: Algorithm::from_name(algorithm).ok_or(JoseErrorKind::Algorithm)?,
+            kid: json::text(header, "kid")?.map(Into::into),
+            typ: match json::text(header, "typ")? {
+                None => JwsType::Absent,
+                Some(typ) if is_media_type(typ, "jwt") => JwsType::Jwt,
+                Some(typ) if is_media_type(typ, "at+jwt") => JwsType::AccessJwt,
+                Some(_) => JwsType::Other,
+            },
+        })
+    }
+}
+
+/// RFC 7515 §4.1.9: `application/` may be left out; media types have no case.
+fn is_media_type(value: &str, name: &str) -> bool {
+    const PREFIX: &str = "application/";
+    let value = match value.get(..PREFIX.len()) {
+        Some(prefix) if prefix.eq_ignore_ascii_case(PREFIX) => &value[PREFIX.len()..],
+        _ => value,
+    };
+    value.eq_ignore_ascii_case(name)
+}
+
+/// Shows the header's facts, neither payload nor signature: together they are the credential.
+impl fmt::Debug for Jws<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jws")
+            .field("algorithm", &self.algorithm)
+            .field("kid", &self.kid)
+            .field("typ", &self.typ)
+            .finish_non_exhaustive()
+    }
+}
