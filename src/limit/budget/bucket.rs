@@ -28,6 +28,32 @@ impl Bucket {
     fn fractions(self, units: u64) -> u128 {
         u128::from(units) * u128::from(self.period.get())
     }
+
+    /// How long until `amount` units are there when `missing` fractions are not, or `None` when they are. Asking for
+    /// nothing asks whether one is left.
+    pub(super) fn wait_for(self, missing: u128, amount: u64) -> Option<Duration> {
+        let allowed = self.fractions(self.capacity.get().saturating_sub(amount.max(1)));
+        let over = missing.checked_sub(allowed).filter(|over| *over > 0)?;
+        Some(nanos(over.div_ceil(u128::from(self.capacity.get()))))
+    }
+
+    /// Whole units left when `missing` fractions are not there, negative when there is debt.
+    pub(super) fn left(self, missing: u128) -> i64 {
+        let missing = missing.div_ceil(u128::from(self.period.get()));
+        let missing = i128::try_from(missing).unwrap_or(i128::MAX);
+        i64::try_from(i128::from(self.capacity.get()).saturating_sub(missing)).unwrap_or(i64::MIN)
+    }
+
+    /// The fractions that are missing when `left` units are left.
+    pub(super) fn missing(self, left: i64) -> u128 {
+        let units = i128::from(self.capacity.get()) - i128::from(left);
+        u128::try_from(units).unwrap_or(0) * u128::from(self.period.get())
+    }
+
+    /// How long until the bucket is full when `missing` fractions are not there.
+    pub(super) fn until_full(self, missing: u128) -> Duration {
+        nanos(missing.div_ceil(u128::from(self.capacity.get())))
+    }
 }
 
 /// What is missing from one bucket at one moment. The default is a full bucket.
@@ -45,7 +71,8 @@ impl Deficit {
         Self { high: 0, low: 0, at: now }
     }
 
-    fn fractions(self) -> u128 {
+    /// What is missing, in fractions.
+    pub(crate) fn fractions(self) -> u128 {
         u128::from(self.high) << 64 | u128::from(self.low)
     }
 
@@ -62,13 +89,6 @@ impl Deficit {
         self.put(self.fractions().saturating_sub(back));
     }
 
-    /// How long until `amount` units are there, or `None` when they are. Asking for nothing asks whether one is left.
-    pub(crate) fn wait_for(self, bucket: Bucket, amount: u64) -> Option<Duration> {
-        let allowed = bucket.fractions(bucket.capacity.get().saturating_sub(amount.max(1)));
-        let over = self.fractions().checked_sub(allowed).filter(|over| *over > 0)?;
-        Some(nanos(over.div_ceil(u128::from(bucket.capacity.get()))))
-    }
-
     pub(crate) fn take(&mut self, bucket: Bucket, amount: u64) {
         self.put(self.fractions().saturating_add(bucket.fractions(amount)));
     }
@@ -78,22 +98,10 @@ impl Deficit {
         self.put(self.fractions().saturating_sub(bucket.fractions(amount)));
     }
 
-    /// Whole units left, negative when there is debt.
-    pub(crate) fn left(self, bucket: Bucket) -> i64 {
-        let missing = self.fractions().div_ceil(u128::from(bucket.period.get()));
-        let missing = i128::try_from(missing).unwrap_or(i128::MAX);
-        i64::try_from(i128::from(bucket.capacity.get()).saturating_sub(missing)).unwrap_or(i64::MIN)
-    }
-
-    /// How long until nothing is missing.
-    pub(crate) fn until_full(self, bucket: Bucket) -> Duration {
-        nanos(self.fractions().div_ceil(u128::from(bucket.capacity.get())))
-    }
-
-    /// The moment from which nothing is missing, in nanoseconds.
-    pub(crate) fn full_at(self, bucket: Bucket) -> u64 {
-        let wait = self.fractions().div_ceil(u128::from(bucket.capacity.get()));
-        self.at.saturating_add(u64::try_from(wait).unwrap_or(u64::MAX))
+    /// Whether nothing is missing any more at `now`, for a bucket of `capacity`.
+    pub(crate) fn is_none_at(self, capacity: u64, now: u64) -> bool {
+        let elapsed = now.saturating_sub(self.at);
+        self.fractions() <= u128::from(elapsed) * u128::from(capacity)
     }
 }
 

@@ -17,6 +17,9 @@ use crate::limit::plan::{Dimension, Limit, MAX_LIMITS};
 const MOST_PLANS: usize = 256;
 /// Shards per plan, at most: enough that threads rarely meet.
 const MOST_SHARDS: usize = 64;
+/// The bits of a key that tell limits of one holder apart. The others are the holder's alone: its limits share a shard
+/// (one lock) and the beginning of their search in the index (one cache line).
+const SALTED: u128 = !(MOST_SHARDS as u128 - 1) << 64 | 0xffff << 48;
 /// The least keys a shard is made for: small plans have fewer shards, so that their bound is exact.
 const KEYS_PER_SHARD: usize = 1_024;
 
@@ -81,6 +84,11 @@ impl MemoryBudgetStore {
         self.plans.iter().filter_map(OnceLock::get).flat_map(|p| &p.shards).map(|s| lock(s).len()).sum()
     }
 
+    #[cfg(test)]
+    pub(super) fn allocated(&self) -> usize {
+        self.plans.iter().filter_map(OnceLock::get).flat_map(|p| &p.shards).map(|s| lock(s).allocated()).sum()
+    }
+
     fn hash(&self, value: impl Hash) -> u128 {
         let [high, low] = [0, 1].map(|i| self.hashers[i].hash_one(&value));
         u128::from(high) << 64 | u128::from(low)
@@ -92,25 +100,30 @@ impl MemoryBudgetStore {
 
     /// Locks the shards of all charges, always in the same order, so that two requests never wait for each other.
     fn lock<'a>(&'a self, charges: &[Charge]) -> Option<Locked<'a>> {
-        let mut order = [(0, 0); MAX_LIMITS];
-        for (charge, address) in charges.iter().zip(&mut order) {
-            *address = (charge.partition, self.partition(charge)?.shard(charge.key));
+        let mut wanted = [0u32; MAX_LIMITS];
+        let wanted = wanted.get_mut(..charges.len())?;
+        for (charge, address) in charges.iter().zip(&mut *wanted) {
+            let shard = self.partition(charge)?.shard(charge.key);
+            *address = charge.partition << MOST_SHARDS.ilog2() | shard;
         }
-        let mut guard_of = [0; MAX_LIMITS];
-        let wanted = order;
+        let mut order = [0u32; MAX_LIMITS];
         let order = &mut order[..charges.len()];
+        order.copy_from_slice(wanted);
         order.sort_unstable();
         let mut guards: [Option<MutexGuard<'a, Table>>; MAX_LIMITS] = [const { None }; MAX_LIMITS];
+        let mut guard_of = [0u8; MAX_LIMITS];
         let mut taken = 0;
-        for (i, address) in order.iter().enumerate() {
-            if i > 0 && order[i - 1] == *address {
+        let mut last = None;
+        for &address in &*order {
+            if last.replace(address) == Some(address) {
                 continue;
             }
-            for (charge, _) in wanted[..charges.len()].iter().enumerate().filter(|(_, w)| *w == address) {
-                guard_of[charge] = taken;
+            for (_, of) in wanted.iter().zip(&mut guard_of).filter(|(w, _)| **w == address) {
+                *of = taken;
             }
-            let shards = &self.plans[address.0 as usize].get()?.shards;
-            guards[taken] = Some(lock(&shards[address.1]));
+            let partition = self.plans.get((address >> MOST_SHARDS.ilog2()) as usize)?.get()?;
+            let shard = address as usize & (MOST_SHARDS - 1);
+            guards[taken as usize] = Some(lock(&partition.shards[shard]));
             taken += 1;
         }
         Some(Locked { guards, guard_of })
@@ -130,9 +143,10 @@ impl MemoryBudgetStore {
                 break;
             };
             places[i] = Some(place);
-            let wait = table.deficit(place).wait_for(charge.bucket, charge.reserved);
+            let deficit = table.deficit(place);
+            let wait = charge.bucket.wait_for(deficit.fractions(), charge.reserved);
             // taken even when it does not fit, and given back below: two charges on one key then see each other
-            table.change(place, charge.bucket, |d| d.take(charge.bucket, charge.reserved));
+            deficit.take(charge.bucket, charge.reserved);
             let longest = match denial {
                 Some(Denial::Exhausted { retry_after, .. }) => retry_after,
                 _ => Duration::ZERO,
@@ -144,14 +158,14 @@ impl MemoryBudgetStore {
         if denial.is_some() {
             for (i, (charge, place)) in charges.iter().zip(places).enumerate() {
                 let (Some(place), table) = (place, locked.table(i)) else { continue };
-                table.change(place, charge.bucket, |d| d.give(charge.bucket, charge.reserved));
+                table.deficit(place).give(charge.bucket, charge.reserved);
                 table.unpin(place);
             }
         }
         // only now: two charges on one key have one level
         for (i, (charge, place)) in charges.iter_mut().zip(places).enumerate() {
             let Some(place) = place else { continue };
-            charge.level = locked.table(i).level(place, charge.bucket);
+            charge.missing = locked.table(i).deficit(place).fractions();
         }
         denial
     }
@@ -172,7 +186,7 @@ impl BudgetStore for MemoryBudgetStore {
             }
         };
         self.plans[partition as usize].get_or_init(|| Partition::new(self.keys_per_plan));
-        Ok(Budget { bucket, partition, salt: self.hash(limit.name()) })
+        Ok(Budget { bucket, partition, salt: self.hash(limit.name()) & SALTED })
     }
 
     fn holder(&self, dimension: Dimension, facts: &[&str]) -> Holder {
@@ -190,15 +204,14 @@ impl BudgetStore for MemoryBudgetStore {
             let table = locked.table(i);
             let Some(place) = table.find(charge.key) else { continue };
             let Charge { bucket, reserved, used, .. } = *charge;
-            table.change(place, bucket, |deficit| {
-                deficit.advance(bucket, nanos(now));
-                match used.checked_sub(reserved) {
-                    Some(more) => deficit.take(bucket, more),
-                    None => deficit.give(bucket, reserved - used),
-                }
-            });
+            let deficit = table.deficit(place);
+            deficit.advance(bucket, nanos(now));
+            match used.checked_sub(reserved) {
+                Some(more) => deficit.take(bucket, more),
+                None => deficit.give(bucket, reserved - used),
+            }
+            charge.missing = deficit.fractions();
             table.unpin(place);
-            charge.level = table.level(place, bucket);
         }
         charges
     }
@@ -218,20 +231,20 @@ impl Partition {
         Self { shards: (0..shards).map(|_| Mutex::new(Table::new(most))).collect() }
     }
 
-    /// From bits that neither the index nor its tags look at.
-    fn shard(&self, key: u128) -> usize {
-        (key >> 64) as usize & (self.shards.len() - 1)
+    /// From bits that neither the index nor a salt touches: the limits of one holder lie in one shard.
+    fn shard(&self, key: u128) -> u32 {
+        (key >> 64) as u32 & (self.shards.len() as u32 - 1)
     }
 }
 
 struct Locked<'a> {
     guards: [Option<MutexGuard<'a, Table>>; MAX_LIMITS],
-    guard_of: [usize; MAX_LIMITS],
+    guard_of: [u8; MAX_LIMITS],
 }
 
 impl Locked<'_> {
     fn table(&mut self, charge: usize) -> &mut Table {
-        self.guards[self.guard_of[charge]].as_mut().expect("the shard of every charge is locked")
+        self.guards[usize::from(self.guard_of[charge])].as_mut().expect("the shard of every charge is locked")
     }
 }
 

@@ -39,7 +39,7 @@ pub trait BudgetStore: fmt::Debug + Send + Sync + 'static {
     /// The store's name for one holder of budgets, made from verified facts.
     fn holder(&self, dimension: Dimension, facts: &[&str]) -> Holder;
 
-    /// Takes every charge or none, at `now` on the clock's [`elapsed`](crate::clock::Clock::elapsed) scale, and writes
+    /// Takes every charge or none, at `now` on the clock's [`elapsed`](crate::clock::Clock::elapsed) scale, and notes
     /// each charge's [`Level`]: after the taking when all was taken, as it stands otherwise.
     ///
     /// A charge of nothing passes as long as one unit is left, so that a drained budget can be told early.
@@ -117,14 +117,7 @@ impl Budget {
     /// A charge of `amount` units against what `holder` has left of this limit.
     pub fn charge(&self, holder: Holder, amount: u64) -> Charge {
         let (bucket, partition) = (self.bucket, self.partition);
-        Charge {
-            bucket,
-            partition,
-            key: self.salt ^ holder.0,
-            reserved: amount,
-            used: amount,
-            level: Level::default(),
-        }
+        Charge { bucket, partition, key: self.salt ^ holder.0, reserved: amount, used: amount, missing: 0 }
     }
 }
 
@@ -151,19 +144,36 @@ pub struct Charge {
     pub reserved: u64,
     /// What was used: the same, until settling says otherwise.
     pub used: u64,
-    /// How the budget stood after the last call of the store.
-    pub level: Level,
+    /// What was missing after the last call of the store, in fractions of the bucket; turned into units when asked.
+    missing: u128,
+}
+
+impl Charge {
+    /// How the budget stood after the last call of the store; full before the first.
+    pub fn level(&self) -> Level {
+        let Self { bucket, missing, .. } = *self;
+        Level {
+            left: bucket.left(missing),
+            until_full: bucket.until_full(missing),
+            until_next: bucket.wait_for(missing, 1).unwrap_or_default(),
+        }
+    }
+
+    /// Says that `left` units are left, which a store does before it gives a charge back.
+    pub fn set_left(&mut self, left: i64) {
+        self.missing = self.bucket.missing(left);
+    }
 }
 
 impl fmt::Debug for Charge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bucket, partition, reserved, used, level, .. } = self;
+        let Self { bucket, partition, reserved, used, .. } = self;
         f.debug_struct("Charge")
             .field("bucket", bucket)
             .field("partition", partition)
             .field("reserved", reserved)
             .field("used", used)
-            .field("level", level)
+            .field("level", &self.level())
             .finish_non_exhaustive()
     }
 }
@@ -175,6 +185,8 @@ pub struct Level {
     pub left: i64,
     /// How long until it is full again, if nothing more is taken.
     pub until_full: Duration,
+    /// How long until one unit is there; zero when one is.
+    pub until_next: Duration,
 }
 
 /// Charges that are taken together. At most [`MAX_LIMITS`].

@@ -2,7 +2,6 @@
 
 use hashbrown::HashTable;
 
-use super::Level;
 use super::bucket::{Bucket, Deficit};
 
 /// How many slots an arrival looks at for one to reuse before the table grows: enough to keep the table near the number
@@ -15,15 +14,15 @@ const SEARCH: usize = 64;
 struct Slot {
     key: [u64; 2],
     deficit: Deficit,
-    /// When the deficit is gone, in nanoseconds.
-    full_at: u64,
+    /// The capacity of the limit, from which it follows when the deficit is gone.
+    capacity: u64,
     /// Reservations not yet settled. A slot with any is never given away, or their settling would find nothing.
     pins: u32,
 }
 
 impl Slot {
     fn is_reusable(&self, now: u64) -> bool {
-        self.pins == 0 && self.full_at <= now
+        self.pins == 0 && self.deficit.is_none_at(self.capacity, now)
     }
 }
 
@@ -53,6 +52,12 @@ impl Table {
         self.slots.len()
     }
 
+    /// What the table has allocated, in bytes.
+    #[cfg(test)]
+    pub(super) fn allocated(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>() + self.index.allocation_size()
+    }
+
     /// The slot of `key`, pinned, with what flowed back until `now`. `None` when it is new and there is no room.
     pub(super) fn pin(&mut self, key: u128, bucket: Bucket, now: u64) -> Option<Place> {
         let place = match self.find(key) {
@@ -61,6 +66,7 @@ impl Table {
         };
         let slot = &mut self.slots[place.0 as usize];
         slot.pins = slot.pins.checked_add(1)?;
+        slot.capacity = bucket.capacity();
         slot.deficit.advance(bucket, now);
         Some(place)
     }
@@ -75,30 +81,12 @@ impl Table {
         slot.pins = slot.pins.saturating_sub(1);
     }
 
-    /// Changes the deficit at `place` and notes when it will be gone.
-    pub(super) fn change<T>(
-        &mut self,
-        place: Place,
-        bucket: Bucket,
-        change: impl FnOnce(&mut Deficit) -> T,
-    ) -> T {
-        let slot = &mut self.slots[place.0 as usize];
-        let out = change(&mut slot.deficit);
-        slot.full_at = slot.deficit.full_at(bucket);
-        out
-    }
-
-    pub(super) fn deficit(&self, place: Place) -> Deficit {
-        self.slots[place.0 as usize].deficit
-    }
-
-    pub(super) fn level(&self, place: Place, bucket: Bucket) -> Level {
-        let deficit = self.deficit(place);
-        Level { left: deficit.left(bucket), until_full: deficit.until_full(bucket) }
+    pub(super) fn deficit(&mut self, place: Place) -> &mut Deficit {
+        &mut self.slots[place.0 as usize].deficit
     }
 
     fn insert(&mut self, key: u128, now: u64) -> Option<Place> {
-        let slot = Slot { key: split(key), deficit: Deficit::none(now), full_at: 0, pins: 0 };
+        let slot = Slot { key: split(key), deficit: Deficit::none(now), capacity: 1, pins: 0 };
         let looked_at = if self.slots.len() < self.most { GLANCE } else { SEARCH };
         let i = match self.reusable(looked_at, now) {
             Some(i) => {

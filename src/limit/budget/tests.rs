@@ -118,7 +118,7 @@ proptest! {
                         for (i, c) in decision.charges.iter().enumerate() {
                             let (capacity, period) = shape(i);
                             let level = model.level(c, capacity, period, now);
-                            prop_assert_eq!(i128::from(c.level.left), level.div_euclid(period));
+                            prop_assert_eq!(i128::from(c.level().left), level.div_euclid(period));
                         }
                     }
                     if fits {
@@ -156,7 +156,7 @@ fn a_denial_takes_nothing_from_any_limit_and_names_the_tightest() {
         let denied = reserve(&store, both(), SECOND);
         let retry_after = Duration::from_secs(1_800);
         assert_eq!(denied.denial, Some(Denial::Exhausted { charge: 1, retry_after }));
-        assert_eq!(denied.charges[0].level.left, 98);
+        assert_eq!(denied.charges[0].level().left, 98);
     }
 }
 
@@ -177,7 +177,7 @@ fn overrun_is_debt_that_only_time_pays() {
     let me = holder(&store, "me");
     let taken = reserve(&store, [usage.charge(me, 10)], SECOND).charges;
     let settled = settle(&store, taken, 180, SECOND);
-    assert_eq!(settled[0].level.left, -120);
+    assert_eq!(settled[0].level().left, -120);
     assert!(matches!(
         reserve(&store, [usage.charge(me, 1)], SECOND).denial,
         Some(Denial::Exhausted { retry_after, .. }) if retry_after == Duration::from_secs(121)
@@ -192,7 +192,7 @@ fn a_refund_never_lifts_a_limit_above_itself() {
     let me = holder(&store, "me");
     let taken = reserve(&store, [usage.charge(me, 10)], SECOND).charges;
     let settled = settle(&store, taken, 0, SECOND * 60);
-    assert_eq!(settled[0].level, Level { left: 10, until_full: Duration::ZERO });
+    assert_eq!(settled[0].level(), Level { left: 10, ..Level::default() });
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn limits_of_one_name_keep_what_was_spent_when_their_capacity_changes() {
     let me = holder(&store, "me");
     reserve(&store, [old.charge(me, 90)], SECOND);
     let new = store.open("free", &Limit::usage(200, Per::Minute)).unwrap();
-    assert_eq!(reserve(&store, [new.charge(me, 0)], SECOND).charges[0].level.left, 110);
+    assert_eq!(reserve(&store, [new.charge(me, 0)], SECOND).charges[0].level().left, 110);
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn ten_thousand_at_once_never_get_one_unit_more_than_the_limit() {
     else {
         panic!("a budget in debt admits nobody");
     };
-    assert_eq!(charges[0].level.left, most as i64 - 10 * count, "the overrun is debt, to the unit");
+    assert_eq!(charges[0].level().left, most as i64 - 10 * count, "the overrun is debt, to the unit");
 }
 
 #[test]
@@ -320,6 +320,19 @@ fn a_reservation_dropped_unsettled_stays_charged_in_full() {
         Reserving::Later(_) => unreachable!("memory answers at once"),
     };
     drop(take(4).unwrap());
-    assert_eq!(take(1).unwrap().refund()[0].level.left, 6);
-    assert_eq!(take(6).unwrap().keep()[0].level.left, 0);
+    assert_eq!(take(1).unwrap().refund()[0].level().left, 6);
+    assert_eq!(take(6).unwrap().keep()[0].level().left, 0);
+}
+
+#[test]
+fn a_key_takes_at_most_150_bytes_however_many_there_are() {
+    for keys in [1_000u32, 10_000, 70_000, 150_000] {
+        let store = MemoryBudgetStore::default();
+        let usage = store.open("free", &Limit::usage(10, Per::Day)).unwrap();
+        for i in 0..keys {
+            drop(reserve(&store, [usage.charge(holder(&store, &i.to_string()), 1)], SECOND));
+        }
+        let each = store.allocated() / store.keys();
+        assert!(store.keys() == keys as usize && each <= 150, "{each} bytes at {keys} keys");
+    }
 }
