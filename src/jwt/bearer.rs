@@ -1,0 +1,87 @@
+//! Finds the one credential of a request (RFC 6750 §2.1), without believing anything in it.
+
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+
+/// Anthropic's header for the credential.
+pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Why a request shows no credential that could be checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unfound {
+    /// There is none, or it is for another scheme than `Bearer`.
+    Absent,
+    /// There is more than one, so that two readers could take different ones.
+    Several,
+    /// It stands in the query, where every log on the way has read it.
+    InQuery,
+    /// The header is not the credential alone in visible ASCII.
+    Malformed,
+}
+
+/// The credential of the request.
+pub(super) fn find(parts: &Parts, api_key_header: bool) -> Result<&str, Unfound> {
+    if parts.uri.query().is_some_and(names_credential) {
+        return Err(Unfound::InQuery);
+    }
+    let authorization = single(&parts.headers, &AUTHORIZATION)?;
+    let api_key = if api_key_header { single(&parts.headers, &API_KEY)? } else { None };
+    let credential = match (authorization, api_key) {
+        (Some(_), Some(_)) => return Err(Unfound::Several),
+        (Some(value), None) => bearer(value.as_bytes())?,
+        (None, Some(value)) => value.as_bytes(),
+        (None, None) => return Err(Unfound::Absent),
+    };
+    if credential.is_empty() {
+        return Err(Unfound::Absent);
+    }
+    if !credential.iter().all(u8::is_ascii_graphic) {
+        return Err(Unfound::Malformed);
+    }
+    std::str::from_utf8(credential).map_err(|_| Unfound::Malformed)
+}
+
+fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, Unfound> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err(Unfound::Several),
+        (value, None) => Ok(value),
+    }
+}
+
+/// RFC 9110 §11.1, §11.4: a scheme without regard to case, one or more spaces, the credential.
+fn bearer(value: &[u8]) -> Result<&[u8], Unfound> {
+    let scheme = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    let (scheme, rest) = value.split_at(scheme);
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Err(Unfound::Absent);
+    }
+    let start = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
+    Ok(&rest[start..])
+}
+
+/// Whether a query has the parameter of RFC 6750 §2.3, however it is escaped.
+fn names_credential(query: &str) -> bool {
+    query.split(['&', ';']).any(|parameter| {
+        let name = parameter.split('=').next().unwrap_or_default();
+        unescaped(name.as_bytes()).eq(b"access_token".iter().copied())
+    })
+}
+
+fn unescaped(name: &[u8]) -> impl Iterator<Item = u8> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let byte = *name.get(at)?;
+        at += 1;
+        let escaped =
+            (byte == b'%').then(|| Some(hex(*name.get(at)?)? << 4 | hex(*name.get(at + 1)?)?)).flatten();
+        if escaped.is_some() {
+            at += 2;
+        }
+        Some(escaped.unwrap_or(byte))
+    })
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}

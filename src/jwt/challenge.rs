@@ -1,0 +1,76 @@
+//! `WWW-Authenticate` as RFC 6750 §3 has it: enough for an honest client, nothing for an attacker.
+
+use http::HeaderValue;
+
+use super::bearer::Unfound;
+use super::issuer::setting;
+use super::{JwtError, JwtErrorKind};
+use crate::refusal::{Refusal, RefusalKind};
+
+/// The refusals of this layer, their headers made once.
+#[derive(Debug)]
+pub(super) struct Challenges {
+    bare: HeaderValue,
+    invalid_request: HeaderValue,
+    invalid: HeaderValue,
+    expired: HeaderValue,
+}
+
+const INVALID: &str = "the credential is not valid";
+const EXPIRED: &str = "the credential has expired";
+
+impl Challenges {
+    pub(super) fn new(realm: &str) -> Result<Self, JwtError> {
+        let plain = |byte: u8| matches!(byte, b' ' | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+        if !realm.bytes().all(plain) {
+            return Err(setting("realm", "use visible ASCII without quotes and backslashes"));
+        }
+        let challenge = |error: &str| {
+            HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{error}"))
+                .expect("a realm of visible ASCII makes a header value")
+        };
+        let invalid_token =
+            |description| format!(", error=\"invalid_token\", error_description=\"{description}\"");
+        Ok(Self {
+            bare: challenge(""),
+            invalid_request: challenge(", error=\"invalid_request\""),
+            invalid: challenge(&invalid_token(INVALID)),
+            expired: challenge(&invalid_token(EXPIRED)),
+        })
+    }
+
+    /// The refusal of a request without a credential that could be checked.
+    pub(super) fn unfound(&self, why: Unfound) -> Refusal {
+        match why {
+            // RFC 6750 §3: no error code where the client showed no credential at all.
+            Unfound::Absent => {
+                let public = "send a bearer credential in the Authorization header";
+                Refusal::new(RefusalKind::MissingCredential, public).challenge(self.bare.clone())
+            }
+            Unfound::Several => {
+                let public = "send exactly one credential, in one header";
+                Refusal::new(RefusalKind::AmbiguousCredential, public).challenge(self.invalid_request.clone())
+            }
+            Unfound::InQuery => {
+                let public = "send the credential in the Authorization header, never in the query";
+                Refusal::new(RefusalKind::MalformedRequest, public).challenge(self.invalid_request.clone())
+            }
+            Unfound::Malformed => self
+                .refuse(RefusalKind::InvalidCredential, INVALID, &self.invalid)
+                .cause("the credential is not visible ASCII"),
+        }
+    }
+
+    /// The refusal of a credential that does not hold.
+    pub(super) fn invalid(&self, error: &JwtError) -> Refusal {
+        let refusal = match error.kind {
+            JwtErrorKind::Expired => self.refuse(RefusalKind::InvalidCredential, EXPIRED, &self.expired),
+            _ => self.refuse(RefusalKind::InvalidCredential, INVALID, &self.invalid),
+        };
+        refusal.cause(error.to_string())
+    }
+
+    fn refuse(&self, kind: RefusalKind, public: &'static str, challenge: &HeaderValue) -> Refusal {
+        Refusal::new(kind, public).challenge(challenge.clone())
+    }
+}

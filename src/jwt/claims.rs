@@ -1,0 +1,267 @@
+//! What is in a JWT (RFC 7519 §4), read strictly: the claims that decide are mandatory, and each has its one type.
+
+use crate::clock::UnixTime;
+use crate::payload::json::{Document, Kind, Node};
+use crate::principal::{
+    Actor, ActorChain, Application, PlanName, Principal, RoleSet, ScopeSet, Subject, TenantId,
+};
+use crate::principal::{AuthenticationMethod, Credential};
+
+use super::{JwtError, JwtErrorKind, TrustedIssuer};
+
+/// The longest name that a claim may carry, in bytes (`sub`: RFC 9068 §2.2 by way of OpenID Connect Core §2).
+const MAX_NAME: usize = 255;
+/// How many actors may stand behind one another.
+const MAX_ACTORS: usize = 8;
+/// The last second of the year 9999: a time beyond it is a mistake of units.
+const MAX_DATE: u64 = 253_402_300_799;
+
+/// The registered claims of one JWT, found but not yet checked.
+#[derive(Default)]
+pub(super) struct Claims<'d> {
+    issuer: Option<Node<'d>>,
+    subject: Option<Node<'d>>,
+    audience: Option<Node<'d>>,
+    expires: Option<Node<'d>>,
+    not_before: Option<Node<'d>>,
+    issued_at: Option<Node<'d>>,
+    id: Option<Node<'d>>,
+    session: Option<Node<'d>>,
+    scope: Option<Node<'d>>,
+    scp: Option<Node<'d>>,
+    authorized_party: Option<Node<'d>>,
+    client_id: Option<Node<'d>>,
+    actor: Option<Node<'d>>,
+    confirmation: Option<Node<'d>>,
+}
+
+/// What the claims come to.
+pub(super) struct Accepted {
+    pub(super) principal: Principal,
+    /// Good from here on, leeway included.
+    pub(super) good_from: UnixTime,
+    /// Good before this, leeway included.
+    pub(super) good_until: UnixTime,
+}
+
+impl<'d> Claims<'d> {
+    /// Finds the claims in one pass.
+    pub(super) fn find(document: &'d Document) -> Self {
+        let mut claims = Self::default();
+        for (name, value) in document.root().entries() {
+            let place = match name {
+                "iss" => &mut claims.issuer,
+                "sub" => &mut claims.subject,
+                "aud" => &mut claims.audience,
+                "exp" => &mut claims.expires,
+                "nbf" => &mut claims.not_before,
+                "iat" => &mut claims.issued_at,
+                "jti" => &mut claims.id,
+                "sid" => &mut claims.session,
+                "scope" => &mut claims.scope,
+                "scp" => &mut claims.scp,
+                "azp" => &mut claims.authorized_party,
+                "client_id" => &mut claims.client_id,
+                "act" => &mut claims.actor,
+                "cnf" => &mut claims.confirmation,
+                _ => continue,
+            };
+            *place = Some(value);
+        }
+        claims
+    }
+
+    /// Who the JWT says has issued it: what the keys are found by.
+    pub(super) fn issuer(&self) -> Result<&'d str, JwtError> {
+        let issuer = self.issuer.ok_or(JwtErrorKind::MissingClaim("iss"))?;
+        issuer.as_str().ok_or_else(|| JwtErrorKind::MalformedClaim("iss").into())
+    }
+
+    /// Checks everything but the signature, which must hold already.
+    pub(super) fn check(
+        &self,
+        document: &Document,
+        issuer: &TrustedIssuer,
+        now: UnixTime,
+    ) -> Result<Accepted, JwtError> {
+        if self.confirmation.is_some() {
+            return Err(JwtErrorKind::Bound.into());
+        }
+        self.check_audience(issuer)?;
+        let (good_from, good_until) = self.check_time(issuer, now)?;
+        let subject = name(self.subject, "sub")?.ok_or(JwtErrorKind::MissingClaim("sub"))?;
+
+        let mut credential = Credential::new(AuthenticationMethod::Jwt).expires(good_until);
+        if let Some(id) = name(self.id, "jti")? {
+            credential = credential.id(id);
+        }
+        if let Some(session) = name(self.session, "sid")? {
+            credential = credential.session(session);
+        }
+        let subject = Subject::new(issuer.name.clone(), subject);
+        let mut principal = Principal::builder(subject, credential).scopes(self.scopes(document, issuer)?);
+        if let Some(application) = self.application(document, issuer)? {
+            principal = principal.application(Application::new(application));
+        }
+        if let Some(actor) = self.actor {
+            principal = principal.actors(actors(actor, issuer)?);
+        }
+        if let Some(tenant) = pointed_name(document, issuer.tenant_claim.as_deref())? {
+            principal = principal.tenant(TenantId::new(tenant));
+        }
+        if let Some(plan) = pointed_name(document, issuer.plan_claim.as_deref())? {
+            principal = principal.plan(PlanName::new(plan));
+        }
+        if let Some((pointer, roles)) = pointed(document, issuer.roles_claim.as_deref()) {
+            let roles = strings(roles).filter(|roles| roles.iter().all(|role| is_name(role)));
+            principal = principal.roles(RoleSet::from_iter(roles.ok_or_else(|| malformed_at(pointer))?));
+        }
+        Ok(Accepted { principal: principal.build(), good_from, good_until })
+    }
+
+    fn check_audience(&self, issuer: &TrustedIssuer) -> Result<(), JwtError> {
+        let audience = self.audience.ok_or(JwtErrorKind::MissingClaim("aud"))?;
+        let ours = |name: &str| issuer.audiences.iter().any(|ours| **ours == *name);
+        let found = match audience.kind() {
+            Kind::String => audience.as_str().is_some_and(ours),
+            Kind::Array if audience.items().all(|item| item.as_str().is_some()) => {
+                audience.items().any(|item| item.as_str().is_some_and(ours))
+            }
+            _ => return Err(JwtErrorKind::MalformedClaim("aud").into()),
+        };
+        if found { Ok(()) } else { Err(JwtErrorKind::WrongAudience.into()) }
+    }
+
+    fn check_time(&self, issuer: &TrustedIssuer, now: UnixTime) -> Result<(UnixTime, UnixTime), JwtError> {
+        let expires = date(self.expires, "exp")?.ok_or(JwtErrorKind::MissingClaim("exp"))?;
+        let not_before = date(self.not_before, "nbf")?.unwrap_or_default();
+        let issued_at = date(self.issued_at, "iat")?;
+        let good_until = expires.saturating_add(issuer.leeway);
+        let latest = now.saturating_add(issuer.leeway);
+        if now >= good_until {
+            return Err(JwtErrorKind::Expired.into());
+        }
+        if not_before > latest {
+            return Err(JwtErrorKind::NotYetValid.into());
+        }
+        if issued_at.is_some_and(|issued_at| issued_at > latest) {
+            return Err(JwtErrorKind::IssuedInFuture.into());
+        }
+        if expires.saturating_since(issued_at.unwrap_or(now)) > issuer.max_lifetime {
+            return Err(JwtErrorKind::LifetimeTooLong.into());
+        }
+        let leeway = u64::try_from(issuer.leeway.as_nanos()).unwrap_or(u64::MAX);
+        let good_from = UnixTime::from_nanos(not_before.as_nanos().saturating_sub(leeway));
+        Ok((good_from, good_until))
+    }
+
+    fn scopes(&self, document: &Document, issuer: &TrustedIssuer) -> Result<ScopeSet, JwtError> {
+        if let Some(pointer) = issuer.scope_claim.as_deref() {
+            let Some(node) = document.at(pointer) else { return Ok(ScopeSet::default()) };
+            return scope_set(node).ok_or_else(|| malformed_at(pointer));
+        }
+        let read = |node: Option<Node<'_>>, claim| {
+            node.map(|node| scope_set(node).ok_or(JwtErrorKind::MalformedClaim(claim))).transpose()
+        };
+        if self.scope.is_some_and(|scope| scope.kind() != Kind::String) {
+            return Err(JwtErrorKind::MalformedClaim("scope").into());
+        }
+        match (read(self.scope, "scope")?, read(self.scp, "scp")?) {
+            // Two claims for one fact may not differ: somebody downstream would read the other one.
+            (Some(scope), Some(scp)) if scope != scp => Err(JwtErrorKind::MalformedClaim("scp").into()),
+            (Some(scopes), _) | (None, Some(scopes)) => Ok(scopes),
+            (None, None) => Ok(ScopeSet::default()),
+        }
+    }
+
+    fn application(
+        &self,
+        document: &'d Document,
+        issuer: &TrustedIssuer,
+    ) -> Result<Option<&'d str>, JwtError> {
+        if issuer.application_claim.is_some() {
+            return pointed_name(document, issuer.application_claim.as_deref());
+        }
+        match (name(self.client_id, "client_id")?, name(self.authorized_party, "azp")?) {
+            (Some(client), Some(party)) if client != party => Err(JwtErrorKind::MalformedClaim("azp").into()),
+            (client, party) => Ok(client.or(party)),
+        }
+    }
+}
+
+/// RFC 8693 §4.1: the outermost `act` is the current actor, the ones inside acted before it.
+fn actors(outermost: Node<'_>, issuer: &TrustedIssuer) -> Result<ActorChain, JwtError> {
+    let malformed = || JwtError::from(JwtErrorKind::MalformedClaim("act"));
+    let mut actors = Vec::new();
+    let mut next = Some(outermost);
+    while let Some(actor) = next {
+        if actor.kind() != Kind::Object || actors.len() == MAX_ACTORS {
+            return Err(malformed());
+        }
+        let id = name(actor.get("sub"), "act")?.ok_or_else(malformed)?;
+        actors.push(match name(actor.get("iss"), "act")? {
+            Some(of) => Actor::new(of, id),
+            None => Actor::new(issuer.name.clone(), id),
+        });
+        next = actor.get("act");
+    }
+    Ok(ActorChain::new(actors))
+}
+
+/// A `NumericDate` (RFC 7519 §2): seconds since 1970, with or without a fraction, as a JSON number.
+fn date(claim: Option<Node<'_>>, name: &'static str) -> Result<Option<UnixTime>, JwtError> {
+    let Some(claim) = claim else { return Ok(None) };
+    let time = match (claim.as_u64(), claim.as_f64()) {
+        (Some(seconds), _) if seconds <= MAX_DATE => Some(UnixTime::from_secs(seconds)),
+        // The cast saturates, and the bounds keep the value far from where it would.
+        (None, Some(seconds)) if (0.0..=MAX_DATE as f64).contains(&seconds) => {
+            Some(UnixTime::from_nanos((seconds * 1e9) as u64))
+        }
+        _ => None,
+    };
+    time.map(Some).ok_or_else(|| JwtErrorKind::MalformedClaim(name).into())
+}
+
+fn name<'d>(claim: Option<Node<'d>>, called: &'static str) -> Result<Option<&'d str>, JwtError> {
+    let Some(claim) = claim else { return Ok(None) };
+    let text = claim.as_str().filter(|text| is_name(text));
+    text.map(Some).ok_or_else(|| JwtErrorKind::MalformedClaim(called).into())
+}
+
+fn pointed<'d, 'p>(document: &'d Document, pointer: Option<&'p str>) -> Option<(&'p str, Node<'d>)> {
+    let pointer = pointer?;
+    Some((pointer, document.at(pointer)?))
+}
+
+fn pointed_name<'d>(document: &'d Document, pointer: Option<&str>) -> Result<Option<&'d str>, JwtError> {
+    let Some((pointer, node)) = pointed(document, pointer) else { return Ok(None) };
+    node.as_str().filter(|text| is_name(text)).map(Some).ok_or_else(|| malformed_at(pointer))
+}
+
+fn malformed_at(pointer: &str) -> JwtError {
+    JwtErrorKind::MalformedPointer(pointer.to_owned()).into()
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_NAME
+}
+
+/// A string alone, or an array of nothing but strings.
+fn strings(node: Node<'_>) -> Option<Vec<&str>> {
+    match node.kind() {
+        Kind::String => Some(vec![node.as_str()?]),
+        Kind::Array => node.items().map(|item| item.as_str()).collect(),
+        _ => None,
+    }
+}
+
+/// Scope names (RFC 6749 §3.3), in a string separated by spaces or one per element of an array.
+fn scope_set(node: Node<'_>) -> Option<ScopeSet> {
+    let is_scope = |scope: &str| scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
+    let scopes: Vec<&str> = match node.kind() {
+        Kind::String => node.as_str()?.split(' ').filter(|scope| !scope.is_empty()).collect(),
+        _ => strings(node)?,
+    };
+    let sound = scopes.iter().all(|scope| !scope.is_empty() && is_scope(scope));
+    sound.then(|| scopes.into_iter().collect())
+}

@@ -1,0 +1,93 @@
+use thiserror::Error;
+
+use crate::jose::{JoseError, JoseErrorKind};
+
+/// Why a credential does not hold, or why the layer cannot be built.
+///
+/// About a credential this is for the audit record: the caller only learns that it does not hold, or has expired.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{kind}")]
+#[non_exhaustive]
+pub struct JwtError {
+    /// What was wrong.
+    pub kind: JwtErrorKind,
+}
+
+impl From<JwtErrorKind> for JwtError {
+    fn from(kind: JwtErrorKind) -> Self {
+        Self { kind }
+    }
+}
+
+impl From<JoseErrorKind> for JwtError {
+    fn from(kind: JoseErrorKind) -> Self {
+        JwtErrorKind::Jose(kind).into()
+    }
+}
+
+impl From<JoseError> for JwtError {
+    fn from(error: JoseError) -> Self {
+        error.kind.into()
+    }
+}
+
+/// What [`JwtError`] reports. No message repeats what the sender wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum JwtErrorKind {
+    /// The JWS or its key does not hold.
+    #[error("{0}")]
+    Jose(JoseErrorKind),
+    /// A mandatory claim is absent.
+    #[error("claim `{0}` is missing")]
+    MissingClaim(&'static str),
+    /// A claim has the wrong type or a value out of bounds.
+    #[error("claim `{0}` has the wrong type or an unacceptable value")]
+    MalformedClaim(&'static str),
+    /// A claim that the configuration names by pointer has the wrong type or a value out of bounds.
+    #[error("the claim at `{0}` has the wrong type or an unacceptable value")]
+    MalformedPointer(String),
+    /// No configured issuer is called like `iss`.
+    #[error("claim `iss` names no trusted issuer")]
+    UnknownIssuer,
+    /// None of our audiences is in `aud`.
+    #[error("claim `aud` does not name this service")]
+    WrongAudience,
+    /// `exp` has passed.
+    #[error("expired")]
+    Expired,
+    /// `nbf` lies ahead.
+    #[error("not valid yet")]
+    NotYetValid,
+    /// `iat` lies ahead.
+    #[error("issued in the future")]
+    IssuedInFuture,
+    /// It is valid for longer than the issuer's credentials may be.
+    #[error("its lifetime is longer than the issuer's credentials may have")]
+    LifetimeTooLong,
+    /// `typ` is not that of an access credential, or not the one required.
+    #[error("header parameter `typ` is not that of an access credential")]
+    Type,
+    /// The issuer does not use this algorithm.
+    #[error("the algorithm is not one of those this issuer may use")]
+    AlgorithmNotAllowed,
+    /// It is bound to a key of the sender (RFC 7800 `cnf`), and nothing here checks that the sender has it.
+    #[error("it is bound to the sender's key by `cnf`, whose proof is not checked here")]
+    Bound,
+    /// A setting is missing or wrong.
+    #[error("`{field}`: {problem}")]
+    Setting {
+        /// The builder's method.
+        field: &'static str,
+        /// What to do.
+        problem: String,
+    },
+    /// A key file cannot be used.
+    #[error("key file {path}: {problem}")]
+    KeyFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}

@@ -1,0 +1,174 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{JwtError, JwtErrorKind, KeySource};
+use crate::jose::{Algorithm, AlgorithmSet};
+
+const LEEWAY: Duration = Duration::from_secs(10);
+const MAX_LEEWAY: Duration = Duration::from_secs(60);
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// An issuer whose JWTs are accepted, and what must be in them.
+///
+/// ```
+/// use portcullis::jose::{KeySet, SigningKey};
+/// use portcullis::jwt::{StaticKeys, TrustedIssuer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let jwks = SigningKey::generate_ed25519()?.public_jwks();
+/// let issuer = TrustedIssuer::new("https://login.example.com")
+///     .audience("https://llm.example.com")
+///     .keys(StaticKeys::from(KeySet::from_jwks(jwks)?))
+///     .plan_claim("/plan");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct TrustedIssuer {
+    pub(super) name: Arc<str>,
+    pub(super) audiences: Vec<Box<str>>,
+    pub(super) keys: Option<Arc<dyn KeySource>>,
+    pub(super) algorithms: AlgorithmSet,
+    pub(super) scope_claim: Option<Box<str>>,
+    pub(super) application_claim: Option<Box<str>>,
+    pub(super) plan_claim: Option<Box<str>>,
+    pub(super) tenant_claim: Option<Box<str>>,
+    pub(super) roles_claim: Option<Box<str>>,
+    pub(super) max_lifetime: Duration,
+    pub(super) leeway: Duration,
+    pub(super) access_type_required: bool,
+}
+
+impl TrustedIssuer {
+    /// The issuer whose JWTs have exactly this `iss`, compared byte for byte.
+    pub fn new(issuer: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: issuer.into(),
+            audiences: Vec::new(),
+            keys: None,
+            algorithms: AlgorithmSet::all(),
+            scope_claim: None,
+            application_claim: None,
+            plan_claim: None,
+            tenant_claim: None,
+            roles_claim: None,
+            max_lifetime: MAX_LIFETIME,
+            leeway: LEEWAY,
+            access_type_required: false,
+        }
+    }
+
+    /// Adds a name of this service: `aud` must hold one of them. At least one is needed.
+    pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// Where the issuer's public keys come from.
+    pub fn keys(mut self, keys: impl KeySource) -> Self {
+        self.keys = Some(Arc::new(keys));
+        self
+    }
+
+    /// The algorithms this issuer may use; all of [`Algorithm::ALL`] unless set.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// Where the scopes stand, as an RFC 6901 pointer into the claims: a string of names separated by spaces, or an
+    /// array of names. Unless set, `scope` (a string) or `scp` (either).
+    pub fn scope_claim(mut self, pointer: impl Into<Box<str>>) -> Self {
+        self.scope_claim = Some(pointer.into());
+        self
+    }
+
+    /// Where the OAuth client stands, as an RFC 6901 pointer. Unless set, `client_id` or `azp`.
+    pub fn application_claim(mut self, pointer: impl Into<Box<str>>) -> Self {
+        self.application_claim = Some(pointer.into());
+        self
+    }
+
+    /// Where the name of the subject's plan stands, as an RFC 6901 pointer (`/plan`). Unless set, there is none.
+    pub fn plan_claim(mut self, pointer: impl Into<Box<str>>) -> Self {
+        self.plan_claim = Some(pointer.into());
+        self
+    }
+
+    /// Where the tenant's identifier stands, as an RFC 6901 pointer (`/tid`). Unless set, there is none.
+    pub fn tenant_claim(mut self, pointer: impl Into<Box<str>>) -> Self {
+        self.tenant_claim = Some(pointer.into());
+        self
+    }
+
+    /// Where the roles stand, as an RFC 6901 pointer (`/realm_access/roles`): a string or an array of strings. Unless
+    /// set, there are none.
+    pub fn roles_claim(mut self, pointer: impl Into<Box<str>>) -> Self {
+        self.roles_claim = Some(pointer.into());
+        self
+    }
+
+    /// The longest time from `iat` (or, without it, from now) to `exp`; 24 hours unless set.
+    pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.max_lifetime = lifetime;
+        self
+    }
+
+    /// How far the issuer's clock may be off, for `exp`, `nbf` and `iat`; 10 seconds unless set, 60 at most.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Accepts only JWTs whose `typ` is `at+jwt` (RFC 9068 §2.1), so that no ID token or other JWT of the same issuer
+    /// passes for an access credential. Unless called, `JWT` and an absent `typ` pass, too, since many issuers write no other.
+    pub fn require_access_token_type(mut self) -> Self {
+        self.access_type_required = true;
+        self
+    }
+
+    pub(super) fn check(&self) -> Result<(), JwtError> {
+        if self.name.is_empty() {
+            return Err(setting("TrustedIssuer::new", "give the issuer's exact `iss`"));
+        }
+        if self.audiences.is_empty() || self.audiences.iter().any(|audience| audience.is_empty()) {
+            return Err(self.setting("audience", "name at least one audience, none of them empty"));
+        }
+        if self.keys.is_none() {
+            return Err(self.setting("keys", "say where the issuer's public keys come from"));
+        }
+        if self.algorithms.is_empty() {
+            return Err(self.setting("algorithms", "allow at least one algorithm"));
+        }
+        if self.leeway > MAX_LEEWAY {
+            return Err(self.setting("leeway", "choose 60 seconds at most"));
+        }
+        if self.max_lifetime.is_zero() {
+            return Err(self.setting("max_lifetime", "choose more than zero"));
+        }
+        let pointers = [
+            ("scope_claim", &self.scope_claim),
+            ("application_claim", &self.application_claim),
+            ("plan_claim", &self.plan_claim),
+            ("tenant_claim", &self.tenant_claim),
+            ("roles_claim", &self.roles_claim),
+        ];
+        match pointers.into_iter().find(|(_, pointer)| pointer.as_deref().is_some_and(|p| !is_pointer(p))) {
+            Some((field, _)) => Err(self.setting(field, "write an RFC 6901 pointer such as /plan")),
+            None => Ok(()),
+        }
+    }
+
+    fn setting(&self, field: &'static str, problem: &str) -> JwtError {
+        setting(field, &format!("{problem} (issuer {})", self.name))
+    }
+}
+
+pub(super) fn setting(field: &'static str, problem: &str) -> JwtError {
+    JwtErrorKind::Setting { field, problem: problem.to_owned() }.into()
+}
+
+/// Not the empty pointer, which would name the claims as a whole; `~` only in its two escapes.
+fn is_pointer(text: &str) -> bool {
+    text.starts_with('/') && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
+}

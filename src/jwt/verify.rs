@@ -1,0 +1,182 @@
+//! From the text of a credential to a principal: remembered, or worked out and remembered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cache::{Fingerprint, SeenCredentials};
+use super::claims::{Accepted, Claims};
+use super::keys::{KeySource, PendingRefresh, Refresh};
+use super::{JwtError, JwtErrorKind, TrustedIssuer};
+use crate::clock::{SharedClock, UnixTime};
+use crate::jose::{Algorithm, JoseErrorKind, Jws, JwsType, KeySet, Thumbprint, json};
+use crate::principal::Principal;
+
+/// What one remembered credential takes beside its own length: the principal's names and the table.
+const OVERHEAD: usize = 512;
+
+/// Checks credentials of the trusted issuers.
+#[derive(Debug)]
+pub(super) struct Verifier {
+    pub(super) issuers: Vec<TrustedIssuer>,
+    pub(super) seen: SeenCredentials<Verified>,
+    pub(super) remember_for: Duration,
+    pub(super) clock: SharedClock,
+}
+
+/// A credential that held, and by what.
+#[derive(Debug)]
+pub(super) struct Verified {
+    pub(super) principal: Principal,
+    pub(super) kid: Option<Box<str>>,
+    pub(super) algorithm: Algorithm,
+    issuer: usize,
+    key: Thumbprint,
+    good_from: UnixTime,
+    good_until: UnixTime,
+}
+
+/// A credential that holds now.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) verified: Arc<Verified>,
+    /// Whether it had been verified before.
+    pub(super) remembered: bool,
+}
+
+/// What a first check came to.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It holds or it does not.
+    Decided(Result<Held, JwtError>),
+    /// Its key is not known, and the source looks for newer ones: check once more afterwards.
+    AwaitKeys(PendingRefresh),
+}
+
+/// Why a first check failed.
+enum Failure {
+    /// This issuer's keys do not hold the one named. Newer ones may.
+    UnknownKey {
+        issuer: usize,
+        keys: Arc<KeySet>,
+        error: JwtError,
+    },
+    Final(JwtError),
+}
+
+impl<E: Into<JwtError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Final(error.into())
+    }
+}
+
+impl Verifier {
+    /// Checks a credential; looks for newer keys if its key is unknown.
+    pub(super) fn check(&self, credential: &str) -> Outcome {
+        let fingerprint = Fingerprint::of(credential);
+        if let Some(decided) = self.recall(&fingerprint) {
+            return Outcome::Decided(decided);
+        }
+        Outcome::Decided(match self.verify(credential) {
+            Ok(verified) => Ok(self.hold(fingerprint, credential, verified)),
+            Err(Failure::Final(error)) => Err(error),
+            Err(Failure::UnknownKey { issuer, keys, error }) => {
+                let source = self.source(issuer);
+                match source.refresh() {
+                    Refresh::Later(pending) => return Outcome::AwaitKeys(pending),
+                    Refresh::Ready if Arc::ptr_eq(&keys, &source.snapshot()) => Err(error),
+                    Refresh::Ready => self.check_again(credential),
+                }
+            }
+        })
+    }
+
+    /// Checks a credential with the keys there are now.
+    pub(super) fn check_again(&self, credential: &str) -> Result<Held, JwtError> {
+        match self.verify(credential) {
+            Ok(verified) => Ok(self.hold(Fingerprint::of(credential), credential, verified)),
+            Err(Failure::Final(error) | Failure::UnknownKey { error, .. }) => Err(error),
+        }
+    }
+
+    /// What is remembered still has to hold now: its time, and its key.
+    fn recall(&self, fingerprint: &Fingerprint) -> Option<Result<Held, JwtError>> {
+        let verified = self.seen.find(fingerprint, self.clock.elapsed())?;
+        let now = self.clock.now();
+        if now >= verified.good_until {
+            self.seen.forget(fingerprint);
+            return Some(Err(JwtErrorKind::Expired.into()));
+        }
+        if now < verified.good_from {
+            return Some(Err(JwtErrorKind::NotYetValid.into()));
+        }
+        let keys = self.source(verified.issuer).snapshot();
+        match keys.select(verified.kid.as_deref(), verified.algorithm) {
+            Ok(key) if *key.thumbprint() == verified.key => Some(Ok(Held { verified, remembered: true })),
+            // Its key is gone: from now on it is a credential like any other, checked from the start.
+            _ => {
+                self.seen.forget(fingerprint);
+                None
+            }
+        }
+    }
+
+    fn hold(&self, fingerprint: Fingerprint, credential: &str, verified: Verified) -> Held {
+        let verified = Arc::new(verified);
+        let now = self.clock.elapsed();
+        let left = verified.good_until.saturating_since(self.clock.now());
+        let forget_at = now.saturating_add(left.min(self.remember_for));
+        self.seen.remember(fingerprint, Arc::clone(&verified), OVERHEAD + credential.len(), now, forget_at);
+        Held { verified, remembered: false }
+    }
+
+    fn verify(&self, credential: &str) -> Result<Verified, Failure> {
+        let jws = Jws::parse(credential)?;
+        let document = json::object(jws.unverified_payload().clone(), "claims")?;
+        let claims = Claims::find(&document);
+        let (index, issuer) = self.issuer(claims.issuer()?)?;
+        let sound_type = match jws.typ() {
+            JwsType::AccessJwt => true,
+            JwsType::Jwt | JwsType::Absent => !issuer.access_type_required,
+            JwsType::Other => false,
+        };
+        if !sound_type {
+            return Err(JwtErrorKind::Type.into());
+        }
+        if !issuer.algorithms.contains(jws.algorithm()) {
+            return Err(JwtErrorKind::AlgorithmNotAllowed.into());
+        }
+        let keys = self.source(index).snapshot();
+        let key = match keys.select(jws.kid(), jws.algorithm()) {
+            Ok(key) => key,
+            Err(error) if error.kind == JoseErrorKind::UnknownKey => {
+                return Err(Failure::UnknownKey {
+                    issuer: index,
+                    keys: Arc::clone(&keys),
+                    error: error.into(),
+                });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        jws.verify(key)?;
+        let Accepted { principal, good_from, good_until } =
+            claims.check(&document, issuer, self.clock.now())?;
+        Ok(Verified {
+            principal,
+            kid: jws.kid().map(Into::into),
+            algorithm: jws.algorithm(),
+            issuer: index,
+            key: *key.thumbprint(),
+            good_from,
+            good_until,
+        })
+    }
+
+    fn issuer(&self, name: &str) -> Result<(usize, &TrustedIssuer), JwtErrorKind> {
+        let mut issuers = self.issuers.iter().enumerate();
+        issuers.find(|(_, issuer)| *issuer.name == *name).ok_or(JwtErrorKind::UnknownIssuer)
+    }
+
+    fn source(&self, issuer: usize) -> &dyn KeySource {
+        self.issuers[issuer].keys.as_deref().expect("the builder refuses an issuer without keys")
+    }
+}
