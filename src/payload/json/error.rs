@@ -20,7 +20,7 @@ pub struct JsonError {
 }
 
 impl JsonError {
-    pub(super) fn new(kind: JsonErrorKind, offset: usize, pointer: impl Into<Box<str>>) -> Self {
+    pub(in crate::payload) fn new(kind: JsonErrorKind, offset: usize, pointer: impl Into<Box<str>>) -> Self {
         Self { kind, offset, pointer: pointer.into() }
     }
 
