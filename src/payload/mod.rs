@@ -1,4 +1,11 @@
 //! WHAT is asked and answered: strict JSON, the events of an answer, and the dialects that give both a meaning.
+//!
+//! - [`json`] reads a body once, strictly, and keeps its bytes;
+//! - [`events`] cuts an answer into events while it comes in;
+//! - [`dialect`] says what the members of both mean: prompt, caps, usage, output, errors.
+//!
+//! There is no I/O here. Reading bodies within bounds, and showing answers to observers, is the work of the layers.
 
+pub mod dialect;
 pub mod events;
 pub mod json;

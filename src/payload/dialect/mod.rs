@@ -1,0 +1,116 @@
+//! Dialects: what the members of a request and of its answer mean.
+//!
+//! A [`Dialect`] reads a strictly parsed [`Document`] as one LLM API, yields the facts that the checks need, reads
+//! usage and generated text from the answer, and speaks to the client in that API's own error shape.
+//!
+//! 1. A body that the API does not know is refused, with the pointer and what is expected there. Members are typed
+//!    strictly: `"stream": "yes"` is not true, `"max_tokens": 0.5` is not a number of units.
+//! 2. Every string of the document is a [`PromptPart`], whatever member it stands in, and so is every key that the
+//!    API does not name. Excepted are only: the model, roles, and type names and identifiers that have the form of one
+//!    (see [`Role`]). So no member, known or new, carries text around the scan.
+//! 3. A member that some server would read as a known one because it ignores case (`"Stream"`) is refused.
+//! 4. What only lowers the bill is not believed: of two output caps the larger one counts, of `n` and `best_of` too.
+//! 5. Usage in the answer counts when it is whole, non-negative numbers; anything else was not reported.
+//!
+//! # Deployment caveat
+//!
+//! The facts name nodes of one document. After an edit, read the new document again; [`Dialect::accept`] does so.
+//!
+//! # Example
+//!
+//! ```
+//! use bytes::Bytes;
+//! use portcullis::payload::dialect::{Dialect, OpenAiChat};
+//! use portcullis::payload::json::Document;
+//!
+//! let body = br#"{"model": "small", "messages": [{"role": "user", "content": "Hello"}], "stream": true}"#;
+//! let (document, facts) = OpenAiChat.accept(Document::parse(Bytes::from_static(body))?)?;
+//! assert_eq!(facts.model.as_deref(), Some("small"));
+//! assert_eq!(document.node(facts.parts[0].node).and_then(|node| node.as_str()), Some("Hello"));
+//! // The gate needs the usage, whether the client asked for it or not.
+//! assert!(!facts.usage_requested);
+//! assert_eq!(document.at("/stream_options/include_usage").and_then(|node| node.as_bool()), Some(true));
+//!
+//! let refused = OpenAiChat.accept(Document::parse(Bytes::from_static(br#"{"model": "m", "messages": 1}"#))?);
+//! assert_eq!(refused.unwrap_err().to_string(), "expected an array (at /messages)");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod answer;
+mod anthropic;
+mod any_json;
+mod collect;
+mod error;
+mod facts;
+mod ollama;
+mod openai_chat;
+mod openai_responses;
+mod plain;
+mod render;
+mod request;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::events::{AnswerEvent, AnswerFraming};
+use super::json::{Document, Edit};
+use crate::refusal::{Refusal, Rendered};
+
+pub use answer::{AnswerFacts, Channel, EventFacts, OutputKind, OutputPart};
+pub use anthropic::AnthropicMessages;
+pub use any_json::AnyJson;
+pub use error::{DialectError, DialectErrorKind};
+pub use facts::{PayloadFacts, PromptPart, Role, Usage};
+pub use ollama::{OllamaChat, OllamaGenerate};
+pub use openai_chat::OpenAiChat;
+pub use openai_responses::OpenAiResponses;
+pub use plain::PlainGenerate;
+
+/// One LLM API: how its requests, answers and errors are written.
+pub trait Dialect: fmt::Debug + Send + Sync + 'static {
+    /// A stable name, for records and configuration.
+    fn name(&self) -> &'static str;
+
+    /// Reads a request. What does not fit the API is an error that names the place and what is expected.
+    fn read_request(&self, document: &Document) -> Result<PayloadFacts, DialectError>;
+
+    /// What the gate itself needs changed in a request; most often nothing.
+    fn prepare(&self, document: &Document, facts: &PayloadFacts) -> Vec<Edit> {
+        let _ = (document, facts);
+        Vec::new()
+    }
+
+    /// Reads a request, [prepares](Self::prepare) it, and yields the document to go on with and its facts. What the
+    /// client asked for stays in the facts.
+    fn accept(&self, document: Document) -> Result<(Document, PayloadFacts), DialectError> {
+        let facts = self.read_request(&document)?;
+        let edits = self.prepare(&document, &facts);
+        if edits.is_empty() {
+            return Ok((document, facts));
+        }
+        let prepared = document.edit(&edits)?;
+        let mut again = self.read_request(&prepared)?;
+        again.usage_requested = facts.usage_requested;
+        Ok((prepared, again))
+    }
+
+    /// Reads one event of the answer to `request`, and adds what it says to `so_far`.
+    ///
+    /// An event that is not what the API would send is an error: what was not understood was not checked.
+    fn read_answer(
+        &self,
+        event: &AnswerEvent,
+        request: &PayloadFacts,
+        so_far: &mut AnswerFacts,
+    ) -> Result<EventFacts, DialectError>;
+
+    /// The body that tells a client of this API why its request was refused. The status is the refusal's.
+    fn render_refusal(&self, refusal: &Refusal, request_id: &str) -> Rendered;
+
+    /// The bytes that end an answer early in a way that a client of this API understands as an error.
+    fn render_cut(&self, refusal: &Refusal, request_id: &str, framing: AnswerFraming) -> Bytes;
+}
