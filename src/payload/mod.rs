@@ -9,3 +9,11 @@
 pub mod dialect;
 pub mod events;
 pub mod json;
+
+pub use dialect::{
+    AnswerFacts, AnthropicMessages, AnyJson, Channel, Dialect, DialectError, EventFacts, OllamaChat,
+    OllamaGenerate, OpenAiChat, OpenAiResponses, OutputKind, OutputPart, PayloadFacts, PlainGenerate,
+    PromptPart, Role, Usage,
+};
+pub use events::{AnswerEvent, AnswerFraming, EventError, EventLimits, EventReader};
+pub use json::{Document, Edit, JsonError, JsonLimits, Node, NodeId};

@@ -1,6 +1,6 @@
 //! The tools with which dialects read requests.
 
-use super::words::{for_each_text, miscased};
+use super::words::{for_each_text, is_label, miscased};
 use super::{DialectError, DialectErrorKind, PayloadFacts, PromptPart, Role};
 use crate::payload::json::{Document, Kind, Node};
 
@@ -125,12 +125,10 @@ impl<'d> RequestReader<'d> {
 
     /// The strings of a member's value. A label that stands directly under the member's name is none.
     pub(super) fn member(&mut self, role: Role, key: Node<'d>, value: Node<'d>) {
-        if let (Some(name), Some(text)) = (key.as_str(), value.as_str()) {
-            if super::words::is_label(name, text) {
-                return;
-            }
+        let label = key.as_str().zip(value.as_str()).is_some_and(|(name, text)| is_label(name, text));
+        if !label {
+            self.all(role, value);
         }
-        self.all(role, value);
     }
 
     /// Everything that says something in and below `node`.
@@ -209,10 +207,8 @@ impl<'d> RequestReader<'d> {
             return self.fail(DialectErrorKind::Missing("type"), block);
         };
         let kind = self.string(kind)?;
-        if let Some(text) = block.get("text") {
-            if kind == "text" && text.as_str().is_none() {
-                return self.expected("a string", text);
-            }
+        if let Some(text) = block.get("text").filter(|text| kind == "text" && text.as_str().is_none()) {
+            return self.expected("a string", text);
         }
         self.all(block_role(role, kind), block);
         Ok(())
