@@ -8,6 +8,7 @@
 
 pub mod dialect;
 pub mod events;
+mod findings;
 pub mod json;
 
 pub use dialect::{
@@ -16,4 +17,5 @@ pub use dialect::{
     PromptPart, Role, Usage,
 };
 pub use events::{AnswerEvent, AnswerFraming, EventError, EventLimits, EventReader};
+pub use findings::{Category, Coverage, Finding, Findings, Severity};
 pub use json::{Document, Edit, JsonError, JsonLimits, Node, NodeId};
