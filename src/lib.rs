@@ -6,6 +6,8 @@ pub mod authorize;
 pub mod body;
 pub mod clock;
 pub mod exchange;
+#[cfg(feature = "axum")]
+pub mod extract;
 pub mod gate;
 pub mod inspect;
 pub mod jose;
@@ -16,3 +18,9 @@ pub mod principal;
 pub mod read;
 pub mod refusal;
 pub mod route;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+#[cfg(feature = "axum")]
+pub use extract::Payload;
+pub use principal::Principal;

@@ -1,1 +1,41 @@
-//! See the crate's documentation.
+//! One record for each request, allowed or refused, written without holding up the request.
+//!
+//! 1. A slot for the record is taken before any work is done. When no slot is free, [`WhenFull`] says what happens:
+//!    the request is refused (the default), or the record is dropped and counted.
+//! 2. The record is written when the answer has been handed over, or the client left: once, whatever happens.
+//! 3. It says who, through whom, what, the decision and why, usage and coverage, and whether each control ran. It holds no
+//!    prompt text, no answer text and no credential.
+//! 4. A sink that fails is tried again; until it works, no slot becomes free, so that with [`WhenFull::Refuse`] the service
+//!    stops rather than work unrecorded.
+//! 5. Every record is also a `tracing` event (target `portcullis::audit`, level INFO) and, with the feature `metrics`,
+//!    counters and a histogram.
+//!
+//! # Deployment caveat
+//! Records are written by a thread of their own. A process that is killed loses what is queued: call
+//! [`AuditLog::flush`] before exit.
+//!
+//! ```no_run
+//! use portcullis::audit::{AuditLayer, AuditLog, JsonLines};
+//!
+//! let log = AuditLog::builder().sink(JsonLines::append("audit.jsonl")?).start()?;
+//! let layer = AuditLayer::builder(log.clone()).build();
+//! # let _: portcullis::audit::AuditLayer = layer;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod entry;
+mod layer;
+mod log;
+#[cfg(feature = "metrics")]
+mod meters;
+mod observer;
+mod sink;
+mod step;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use entry::AuditEntry;
+pub use layer::{AuditLayer, AuditLayerBuilder};
+pub use log::{AuditError, AuditLog, AuditLogBuilder, WhenFull};
+pub use sink::{AuditSink, JsonLines};

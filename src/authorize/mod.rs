@@ -1,1 +1,17 @@
-//! See the crate's documentation.
+//! What the caller may do: for now, the scopes that a route requires, checked before a byte of the body is read.
+//!
+//! 1. A route that does not say who may enter refuses everybody.
+//! 2. Every scope that the route names must be held, letter for letter (RFC 6749 §3.3).
+//! 3. A missing scope is 403 with the challenge of RFC 6750 §3.1, which names the scopes that are needed.
+//! 4. Where nobody has been authenticated, nothing is decided: the stack is wrong, and that is a refusal.
+//!
+//! # Deployment caveat
+//! A scope says what the *application* was allowed to do for the user. It says nothing of what the user may do: an
+//! identity provider that grants every scope to everybody makes this check empty.
+
+mod layer;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use layer::{AuthorizeLayer, AuthorizeLayerBuilder};

@@ -1,1 +1,30 @@
-//! See the crate's documentation.
+//! Reads the body of a request once, and its answer once.
+//!
+//! 1. A body is bounded in size, counted after a content encoding is undone, and in time.
+//! 2. It is one strict JSON document that the route's dialect can read, or the request is refused.
+//! 3. The handler receives that document: the same bytes, or the bytes that a layer changed.
+//! 4. `Accept-Encoding` and `Range` do not go inward; upgrades are refused. An answer that comes encoded, or in a type
+//!    that cannot be read, is refused.
+//! 5. The answer is read once, event by event, and shown to every observer in the order of their stages. An answer in one
+//!    piece is read whole before its head is sent, so that a refusal of it has a status of its own.
+//!
+//! # Deployment caveat
+//! Compression belongs outside of this layer: `CompressionLayer` stacked between it and the handler makes every answer
+//! unreadable, which is refused.
+
+mod answer;
+mod body;
+mod collect;
+mod head;
+#[cfg(feature = "inflate")]
+mod inflate;
+mod layer;
+mod request;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use answer::AnswerBody;
+pub use body::RequestBody;
+pub use layer::{ReadPayloadLayer, ReadPayloadLayerBuilder};
+pub use service::{ReadPayload, ReadPayloadFuture};

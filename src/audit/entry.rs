@@ -1,0 +1,234 @@
+use crate::clock::UnixTime;
+use crate::exchange::{End, Exchange, Record, StepId};
+use crate::payload::{Coverage, Finding};
+use crate::principal::Principal;
+use crate::refusal::Refusal;
+use jiff::Timestamp;
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use std::time::Duration;
+
+/// What is written of one exchange. Serializes to one JSON object; its fields are documented in the guide.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AuditEntry {
+    /// When the request's head had arrived.
+    pub time: UnixTime,
+    /// The request's id, as the caller sees it in `x-request-id`.
+    pub request_id: Box<str>,
+    /// Where it came from.
+    pub client: Option<String>,
+    /// The pattern of the route; the path itself is the caller's text and is not kept.
+    pub route: Option<Box<str>>,
+    /// What was asked for.
+    pub action: Option<Box<str>>,
+    /// Who asked.
+    pub principal: Option<Principal>,
+    /// How the exchange ended.
+    pub end: End,
+    /// Why it was refused or cut.
+    pub refusal: Option<Refusal>,
+    /// What each layer noted.
+    pub record: Record,
+    /// How many records had been dropped when this one was written.
+    pub dropped_so_far: u64,
+}
+
+impl AuditEntry {
+    pub(super) fn of(exchange: &Exchange, end: End) -> Self {
+        let route = exchange.route();
+        Self {
+            time: exchange.started(),
+            request_id: exchange.request_id().into(),
+            client: exchange.client().map(|client| client.to_string()),
+            route: route.map(|route| route.pattern().into()),
+            action: route.map(|route| route.action_name().as_str().into()),
+            principal: exchange.principal().cloned(),
+            end,
+            refusal: exchange.refusal(),
+            record: exchange.record(|record| record.clone()),
+            dropped_so_far: 0,
+        }
+    }
+
+    /// `permitted`, `refused`, or `cut` for an answer that was ended early.
+    pub fn decision(&self) -> &'static str {
+        match (self.end, &self.refusal) {
+            (End::Cut, _) => "cut",
+            (_, Some(_)) => "refused",
+            _ => "permitted",
+        }
+    }
+
+    /// The stable code of the refusal.
+    pub fn reason(&self) -> Option<&'static str> {
+        self.refusal.as_ref().map(|refusal| refusal.kind().code())
+    }
+
+    /// How long the exchange took.
+    pub fn duration(&self) -> Duration {
+        self.record.duration.unwrap_or_default()
+    }
+
+    pub(super) fn trace(&self) {
+        let refusal = self.refusal.as_ref();
+        tracing::info!(
+            target: "portcullis::audit",
+            request_id = &*self.request_id,
+            client = self.client.as_deref(),
+            route = self.route.as_deref(),
+            action = self.action.as_deref(),
+            subject = self.principal.as_ref().map(|principal| principal.subject().id()),
+            model = self.record.read.as_ref().and_then(|read| read.model.as_deref()),
+            decision = self.decision(),
+            reason = self.reason(),
+            cause = refusal.and_then(Refusal::private_cause),
+            rule = refusal.and_then(Refusal::rule_name),
+            status = self.record.status.map(|status| status.as_u16()),
+            end = self.end.as_str(),
+            usage = self.record.usage.and_then(|usage| usage.settled),
+            duration_us = u64::try_from(self.duration().as_micros()).unwrap_or(u64::MAX),
+            "request"
+        );
+    }
+}
+
+impl Serialize for AuditEntry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let record = &self.record;
+        let principal = self.principal.as_ref();
+        let refusal = self.refusal.as_ref();
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("time", &rfc3339(self.time))?;
+        map.serialize_entry("request_id", &self.request_id)?;
+        map.serialize_entry("client", &self.client)?;
+        map.serialize_entry("method", record.method.as_str())?;
+        map.serialize_entry("route", &self.route)?;
+        map.serialize_entry("action", &self.action)?;
+        map.serialize_entry("principal", &principal.map(|who| Who(who, record)))?;
+        map.serialize_entry("model", &record.read.as_ref().and_then(|read| read.model.as_deref()))?;
+        map.serialize_entry("decision", self.decision())?;
+        map.serialize_entry("reason", &self.reason())?;
+        map.serialize_entry("cause", &refusal.and_then(Refusal::private_cause))?;
+        map.serialize_entry("rule", &refusal.and_then(Refusal::rule_name))?;
+        map.serialize_entry("pointer", &refusal.and_then(Refusal::pointer))?;
+        map.serialize_entry("status", &record.status.map(|status| status.as_u16()))?;
+        map.serialize_entry("end", self.end.as_str())?;
+        map.serialize_entry("duration_ms", &(self.duration().as_secs_f64() * 1_000.0))?;
+        map.serialize_entry("body", &record.read.as_ref().map(Body))?;
+        map.serialize_entry("plan", &record.limits.as_ref().and_then(|limits| limits.plan.as_deref()))?;
+        map.serialize_entry(
+            "limit_exceeded",
+            &record.limits.as_ref().and_then(|limits| limits.exceeded.as_deref()),
+        )?;
+        map.serialize_entry("usage", &record.usage.as_ref().map(Usage))?;
+        map.serialize_entry("coverage", &record.inspection.as_ref().map(|seen| Scanned(&seen.coverage)))?;
+        let findings = record.inspection.iter().flat_map(|seen| seen.findings.iter());
+        map.serialize_entry("findings", &Findings(findings.collect()))?;
+        map.serialize_entry("ran", &Ran(record))?;
+        map.serialize_entry("dropped_records", &self.dropped_so_far)?;
+        map.end()
+    }
+}
+
+/// A moment as RFC 3339 writes it, in UTC with microseconds.
+fn rfc3339(time: UnixTime) -> String {
+    let micros = i64::try_from(time.as_nanos() / 1_000).unwrap_or(i64::MAX);
+    Timestamp::from_microsecond(micros).map_or_else(|_| String::new(), |moment| format!("{moment:.6}"))
+}
+
+struct Who<'a>(&'a Principal, &'a Record);
+
+impl Serialize for Who<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(who, record) = self;
+        let credential = record.credential.as_ref();
+        let actors: Vec<String> =
+            who.actors().iter().map(|actor| format!("{} of {}", actor.id(), actor.issuer())).collect();
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("issuer", who.subject().issuer())?;
+        map.serialize_entry("subject", who.subject().id())?;
+        map.serialize_entry("application", &who.application().map(|application| application.as_str()))?;
+        map.serialize_entry("actors", &actors)?;
+        map.serialize_entry("tenant", &who.tenant().map(|tenant| tenant.as_str()))?;
+        map.serialize_entry("credential", who.credential().method().as_str())?;
+        map.serialize_entry("credential_id", &who.credential().identifier())?;
+        map.serialize_entry("key_id", &credential.and_then(|credential| credential.key_id.as_deref()))?;
+        map.serialize_entry("algorithm", &credential.and_then(|credential| credential.algorithm))?;
+        map.serialize_entry("remembered", &credential.map(|credential| credential.remembered))?;
+        map.end()
+    }
+}
+
+struct Body<'a>(&'a crate::exchange::ReadFacts);
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("bytes", &self.0.bytes)?;
+        map.serialize_entry("dialect", &self.0.dialect)?;
+        map.serialize_entry("stream", &self.0.stream)?;
+        map.end()
+    }
+}
+
+struct Usage<'a>(&'a crate::exchange::UsageFacts);
+
+impl Serialize for Usage<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("reserved", &self.0.reserved)?;
+        map.serialize_entry("settled", &self.0.settled)?;
+        map.serialize_entry("input", &self.0.input)?;
+        map.serialize_entry("output", &self.0.output)?;
+        map.end()
+    }
+}
+
+struct Scanned<'a>(&'a Coverage);
+
+impl Serialize for Scanned<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(5))?;
+        map.serialize_entry("rules", &self.0.rules)?;
+        map.serialize_entry("parts", &self.0.parts)?;
+        map.serialize_entry("bytes", &self.0.bytes)?;
+        map.serialize_entry("normalised", &self.0.normalised)?;
+        map.serialize_entry("decoded", &self.0.decoded)?;
+        map.end()
+    }
+}
+
+struct Findings<'a>(Vec<&'a Finding>);
+
+impl Serialize for Findings<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            rule: &'a str,
+            category: &'a str,
+            severity: &'a str,
+            pointer: &'a str,
+            span: [usize; 2],
+        }
+        let mut seq = serializer.serialize_seq(Some(self.0.len()))?;
+        for finding in &self.0 {
+            seq.serialize_element(&Row {
+                rule: &finding.rule,
+                category: finding.category.as_str(),
+                severity: finding.severity.as_str(),
+                pointer: &finding.pointer,
+                span: [finding.span.start, finding.span.end],
+            })?;
+        }
+        seq.end()
+    }
+}
+
+struct Ran<'a>(&'a Record);
+
+impl Serialize for Ran<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(StepId::ALL.map(|step| (step.as_str(), self.0.ran(step).as_str())))
+    }
+}

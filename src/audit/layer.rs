@@ -1,0 +1,48 @@
+use super::log::AuditLog;
+use super::step::Audit;
+use crate::exchange::{Checked, Context, Step, StepLayer};
+use tower_layer::Layer;
+
+/// Records every request; see the [module](super). The outermost layer of a stack.
+#[derive(Clone, Debug)]
+pub struct AuditLayer(StepLayer);
+
+impl AuditLayer {
+    /// A layer that writes to `log`.
+    pub fn builder(log: AuditLog) -> AuditLayerBuilder {
+        AuditLayerBuilder { log, context: Context::default() }
+    }
+}
+
+impl<S> Layer<S> for AuditLayer {
+    type Service = Checked<S>;
+
+    fn layer(&self, inner: S) -> Checked<S> {
+        self.0.layer(inner)
+    }
+}
+
+/// Builds an [`AuditLayer`].
+#[derive(Clone, Debug)]
+pub struct AuditLayerBuilder {
+    log: AuditLog,
+    context: Context,
+}
+
+impl AuditLayerBuilder {
+    /// Shares clock and request ids with the other layers of the stack.
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// The layer.
+    pub fn build(self) -> AuditLayer {
+        let context = self.context.clone();
+        AuditLayer(StepLayer::new(self.into_step(), context))
+    }
+
+    pub(crate) fn into_step(self) -> impl Step {
+        Audit { log: self.log }
+    }
+}

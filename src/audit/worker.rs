@@ -1,0 +1,73 @@
+//! The thread that writes records.
+
+use super::entry::AuditEntry;
+use super::log::Slot;
+use super::sink::AuditSink;
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::thread;
+use std::time::Duration;
+
+pub(super) enum Message {
+    Entry(Slot, Box<AuditEntry>),
+    Flush(SyncSender<()>),
+}
+
+/// How long a sink that failed is left alone.
+const PAUSE: Duration = Duration::from_millis(200);
+
+pub(super) fn start(mut sinks: Vec<Box<dyn AuditSink>>, messages: Receiver<Message>) -> io::Result<()> {
+    thread::Builder::new()
+        .name("portcullis-audit".to_owned())
+        .spawn(move || run(&mut sinks, &messages))
+        .map(drop)
+}
+
+/// Writes until every sender is gone.
+fn run(sinks: &mut [Box<dyn AuditSink>], messages: &Receiver<Message>) {
+    // The slots of records that a sink has taken and not yet put where they belong.
+    let mut unflushed: Vec<Slot> = Vec::new();
+    loop {
+        let message = match messages.try_recv() {
+            Ok(message) => message,
+            Err(TryRecvError::Disconnected) => return until_done(sinks, |sink| sink.flush()),
+            Err(TryRecvError::Empty) => {
+                until_done(sinks, |sink| sink.flush());
+                unflushed.clear();
+                match messages.recv() {
+                    Ok(message) => message,
+                    Err(_) => return,
+                }
+            }
+        };
+        match message {
+            Message::Entry(slot, entry) => {
+                until_done(sinks, |sink| sink.write(&entry));
+                unflushed.push(slot);
+            }
+            Message::Flush(done) => {
+                until_done(sinks, |sink| sink.flush());
+                unflushed.clear();
+                // Who asked may have stopped waiting.
+                let _ = done.try_send(());
+            }
+        }
+    }
+}
+
+/// Does `work` on every sink, again and again on one that fails. Meanwhile the queue fills, which is what stops the
+/// service.
+fn until_done(sinks: &mut [Box<dyn AuditSink>], mut work: impl FnMut(&mut dyn AuditSink) -> io::Result<()>) {
+    for sink in sinks {
+        let mut failing = false;
+        while let Err(error) = work(&mut **sink) {
+            if !std::mem::replace(&mut failing, true) {
+                tracing::error!(%error, "the audit log cannot be written; trying again until it can");
+            }
+            thread::park_timeout(PAUSE);
+        }
+        if failing {
+            tracing::info!("the audit log is written again");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+use super::{Ran, StepId};
+use crate::clock::{SharedClock, SystemClock};
+use crate::refusal::Respond;
+use std::fmt::Write;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the layers of one stack share from the time they are built. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Context(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    clock: SharedClock,
+    ids: RequestIds,
+    respond: Option<Arc<dyn Respond>>,
+    stacked: [Ran; StepId::COUNT],
+}
+
+impl Context {
+    /// A context on that clock.
+    pub fn new(clock: SharedClock) -> Self {
+        let stacked = [Ran::Off; StepId::COUNT];
+        Self(Arc::new(Inner { clock, ids: RequestIds::new(), respond: None, stacked }))
+    }
+
+    /// A context whose refusals are rendered by `respond`, whatever the dialect, and whose record knows that these
+    /// steps are stacked, so that one which a request did not reach is told from one which is off.
+    pub(crate) fn of_gate(
+        clock: SharedClock,
+        respond: Option<Arc<dyn Respond>>,
+        steps: impl IntoIterator<Item = StepId>,
+    ) -> Self {
+        let mut stacked = [Ran::Off; StepId::COUNT];
+        for step in steps {
+            stacked[step as usize] = Ran::NotReached;
+        }
+        Self(Arc::new(Inner { clock, ids: RequestIds::new(), respond, stacked }))
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &SharedClock {
+        &self.0.clock
+    }
+
+    /// Where request ids come from.
+    pub fn ids(&self) -> &RequestIds {
+        &self.0.ids
+    }
+
+    pub(super) fn respond(&self) -> Option<&Arc<dyn Respond>> {
+        self.0.respond.as_ref()
+    }
+
+    pub(super) fn stacked(&self) -> [Ran; StepId::COUNT] {
+        self.0.stacked
+    }
+}
+
+impl Default for Context {
+    /// A context on the machine's clock.
+    fn default() -> Self {
+        Self::new(SystemClock::shared())
+    }
+}
+
+/// Makes request ids: unique within a process by a counter, between processes by a random beginning. Not secret.
+#[derive(Debug)]
+pub struct RequestIds {
+    prefix: u64,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    fn new() -> Self {
+        let random = RandomState::new();
+        Self { prefix: random.hash_one(0u8), next: AtomicU64::new(random.hash_one(1u8) >> 32) }
+    }
+
+    /// The next id: 32 hexadecimal digits.
+    pub fn next(&self) -> Box<str> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut id = String::with_capacity(32);
+        write!(id, "{:016x}{number:016x}", self.prefix).expect("writing to a String does not fail");
+        id.into()
+    }
+}

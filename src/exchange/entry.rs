@@ -1,0 +1,122 @@
+use super::{Check, Checked, Context, Exchange, Step, StepId, StepLayer};
+use crate::principal::{PeerAddress, TrustedProxies};
+use crate::refusal::{Refusal, RefusalKind};
+use crate::route::{NoRoute, RouteTable};
+use http::header::ALLOW;
+use http::{HeaderValue, request};
+use std::net::SocketAddr;
+use tower_layer::Layer;
+
+/// Finds the route of a request and the address that it came from. The first layer of a stack, or the second, inside of
+/// the audit.
+#[derive(Clone, Debug)]
+pub struct MatchRouteLayer(StepLayer);
+
+impl MatchRouteLayer {
+    /// A layer that knows these routes.
+    pub fn builder(routes: RouteTable) -> MatchRouteLayerBuilder {
+        MatchRouteLayerBuilder { routes, proxies: TrustedProxies::default(), context: Context::default() }
+    }
+}
+
+impl<S> Layer<S> for MatchRouteLayer {
+    type Service = Checked<S>;
+
+    fn layer(&self, inner: S) -> Checked<S> {
+        self.0.layer(inner)
+    }
+}
+
+/// Builds a [`MatchRouteLayer`].
+#[derive(Clone, Debug)]
+pub struct MatchRouteLayerBuilder {
+    routes: RouteTable,
+    proxies: TrustedProxies,
+    context: Context,
+}
+
+impl MatchRouteLayerBuilder {
+    /// Believes `X-Forwarded-For` of these proxies.
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
+    /// Shares clock and request ids with the other layers of the stack.
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// The layer.
+    pub fn build(self) -> MatchRouteLayer {
+        let context = self.context.clone();
+        MatchRouteLayer(StepLayer::new(self.into_step(), context))
+    }
+
+    pub(crate) fn into_step(self) -> impl Step {
+        MatchRoute { routes: self.routes, proxies: self.proxies }
+    }
+}
+
+struct MatchRoute {
+    routes: RouteTable,
+    proxies: TrustedProxies,
+}
+
+impl Step for MatchRoute {
+    fn id(&self) -> StepId {
+        StepId::Route
+    }
+
+    fn check(&self, parts: &mut request::Parts, exchange: &Exchange) -> Check {
+        self.enter(parts, exchange).into()
+    }
+}
+
+impl MatchRoute {
+    fn enter(&self, parts: &request::Parts, exchange: &Exchange) -> Result<(), Refusal> {
+        if let Some(peer) = peer_address(parts) {
+            exchange.set_client(self.proxies.client_address(peer, &parts.headers))?;
+        }
+        let route = self.routes.find(&parts.method, original_path(parts)).map_err(refusal)?;
+        exchange.set_route(route.clone())
+    }
+}
+
+fn refusal(none: NoRoute) -> Refusal {
+    match none {
+        NoRoute::Odd(odd) => Refusal::new(RefusalKind::MalformedRequest, odd.to_string()),
+        NoRoute::Path => Refusal::new(RefusalKind::UnknownRoute, "there is nothing at this path"),
+        NoRoute::Method { allowed } => {
+            let refusal =
+                Refusal::new(RefusalKind::MethodNotAllowed, format!("this path answers only {allowed}"));
+            match HeaderValue::from_str(&allowed) {
+                Ok(allowed) => refusal.header(ALLOW, allowed),
+                Err(_) => refusal,
+            }
+        }
+    }
+}
+
+fn peer_address(parts: &request::Parts) -> Option<SocketAddr> {
+    if let Some(PeerAddress(peer)) = parts.extensions.get() {
+        return Some(*peer);
+    }
+    #[cfg(feature = "axum")]
+    if let Some(axum::extract::ConnectInfo(peer)) =
+        parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>()
+    {
+        return Some(*peer);
+    }
+    None
+}
+
+/// The path as it came on the request line: axum's `nest` strips prefixes.
+fn original_path(parts: &request::Parts) -> &str {
+    #[cfg(feature = "axum")]
+    if let Some(axum::extract::OriginalUri(uri)) = parts.extensions.get::<axum::extract::OriginalUri>() {
+        return uri.path();
+    }
+    parts.uri.path()
+}

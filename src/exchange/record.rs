@@ -1,0 +1,195 @@
+use super::End;
+use crate::payload::{Coverage, Findings};
+use http::{Method, StatusCode};
+use std::time::Duration;
+
+/// Every place in the stack that a record tells of, in the order of the way of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum StepId {
+    /// Takes the slot of the record.
+    Audit,
+    /// Finds the route.
+    Route,
+    /// Refuses floods by address.
+    Flood,
+    /// Checks the credential.
+    Authenticate,
+    /// Counts requests.
+    Requests,
+    /// Checks what can be checked before the body is read.
+    Authorize,
+    /// Reads the body.
+    Read,
+    /// Looks for what must not enter.
+    Inspect,
+    /// Reserves usage.
+    Usage,
+}
+
+impl StepId {
+    /// How many places there are.
+    pub const COUNT: usize = 9;
+
+    /// All places, in order.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Audit,
+        Self::Route,
+        Self::Flood,
+        Self::Authenticate,
+        Self::Requests,
+        Self::Authorize,
+        Self::Read,
+        Self::Inspect,
+        Self::Usage,
+    ];
+
+    /// The place as one lower-case word, for records and the posture.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Audit => "audit",
+            Self::Route => "route",
+            Self::Flood => "flood",
+            Self::Authenticate => "authenticate",
+            Self::Requests => "requests",
+            Self::Authorize => "authorize",
+            Self::Read => "read",
+            Self::Inspect => "inspect",
+            Self::Usage => "usage",
+        }
+    }
+}
+
+/// Whether a control ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ran {
+    /// It is not part of the stack.
+    Off,
+    /// The request was refused before it came there.
+    NotReached,
+    /// It permitted.
+    Passed,
+    /// It refused.
+    Refused,
+}
+
+impl Ran {
+    /// The word for records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::NotReached => "not_reached",
+            Self::Passed => "passed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What is known of one exchange, for the audit record. Each layer fills its own part. It holds no prompt text and no
+/// credential.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Record {
+    /// The request's method.
+    pub method: Method,
+    /// Whether each control ran, by [`StepId`].
+    pub ran: [Ran; StepId::COUNT],
+    /// How the caller was authenticated.
+    pub credential: Option<CredentialFacts>,
+    /// What was read of the body.
+    pub read: Option<ReadFacts>,
+    /// What inspection saw.
+    pub inspection: Option<InspectionFacts>,
+    /// Which limits were asked.
+    pub limits: Option<LimitFacts>,
+    /// What was reserved and settled.
+    pub usage: Option<UsageFacts>,
+    /// The status of the answer, once there is one.
+    pub status: Option<StatusCode>,
+    /// How the exchange ended, once it has.
+    pub end: Option<End>,
+    /// How long it took, once it has ended.
+    pub duration: Option<Duration>,
+}
+
+impl Record {
+    pub(super) fn new(method: Method, ran: [Ran; StepId::COUNT]) -> Self {
+        Self {
+            method,
+            ran,
+            credential: None,
+            read: None,
+            inspection: None,
+            limits: None,
+            usage: None,
+            status: None,
+            end: None,
+            duration: None,
+        }
+    }
+
+    /// Whether that control ran.
+    pub fn ran(&self, step: StepId) -> Ran {
+        self.ran[step as usize]
+    }
+}
+
+/// How the caller was authenticated: what may be told of a credential.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CredentialFacts {
+    /// The key's name (`kid`) that checked the signature.
+    pub key_id: Option<String>,
+    /// The signature's algorithm, as JWS names it (RFC 7518 §3.1).
+    pub algorithm: Option<&'static str>,
+    /// Whether the credential had been verified before and was remembered.
+    pub remembered: bool,
+}
+
+/// What was read of the body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReadFacts {
+    /// The bytes of the body after any content encoding was undone.
+    pub bytes: u64,
+    /// The dialect that read it.
+    pub dialect: Option<&'static str>,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// Whether the client asked for a streamed answer.
+    pub stream: bool,
+}
+
+/// What inspection saw.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct InspectionFacts {
+    /// What was scanned, and by what.
+    pub coverage: Coverage,
+    /// What was seen, bounded in number.
+    pub findings: Findings,
+}
+
+/// Which limits were asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitFacts {
+    /// The plan whose limits applied.
+    pub plan: Option<String>,
+    /// The limit that refused, by name.
+    pub exceeded: Option<String>,
+}
+
+/// What was reserved and settled, in units of usage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UsageFacts {
+    /// Units reserved before the handler ran.
+    pub reserved: u64,
+    /// Units charged in the end, once settled.
+    pub settled: Option<u64>,
+    /// Units of input that the server reported.
+    pub input: Option<u64>,
+    /// Units of output that the server reported.
+    pub output: Option<u64>,
+}

@@ -1,0 +1,327 @@
+use super::observer::{AnswerObserver, End, Stage};
+use super::pipeline::{Observers, Pipeline};
+use super::{Context, Ran, Record, StepId};
+use crate::clock::{SharedClock, UnixTime};
+use crate::payload::{Document, Edit, PayloadFacts};
+use crate::principal::{ClientAddress, Principal};
+use crate::refusal::{ProblemJson, Refusal, Rendered, Respond};
+use crate::route::Route;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderValue, Response, request};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// The header that carries the id of a request, both ways.
+pub(super) const REQUEST_ID: &str = "x-request-id";
+
+/// The slot of one request and its answer, found in the request's extensions. Cheap to clone.
+///
+/// Facts are set once, by the layer that verified them; whoever reads them reads that value.
+#[derive(Clone)]
+pub struct Exchange(Arc<Inner>);
+
+struct Inner {
+    context: Context,
+    request_id: Box<str>,
+    started: UnixTime,
+    started_at: Duration,
+    client: OnceLock<ClientAddress>,
+    route: OnceLock<Arc<Route>>,
+    principal: OnceLock<Principal>,
+    state: Mutex<State>,
+}
+
+struct State {
+    phase: Phase,
+    observers: Observers,
+    record: Record,
+    payload: Option<RequestPayload>,
+    edited: bool,
+    refusal: Option<Refusal>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Phase {
+    Open,
+    Sealed,
+    Closed,
+}
+
+/// The body of a request, parsed once, and what its dialect read in it.
+#[derive(Clone, Debug)]
+pub struct RequestPayload {
+    /// The document, as the handler will receive it.
+    pub document: Document,
+    /// What the dialect read.
+    pub facts: Arc<PayloadFacts>,
+}
+
+impl Exchange {
+    /// The exchange of a request, if one of our layers has seen it.
+    pub fn of(parts: &request::Parts) -> Option<&Self> {
+        parts.extensions.get()
+    }
+
+    /// Joins the exchange of this request, or opens one; who opens it gets the guard that closes it.
+    pub(crate) fn join(parts: &mut request::Parts, context: &Context) -> (Self, Option<Opened>) {
+        if let Some(exchange) = parts.extensions.get::<Self>() {
+            return (exchange.clone(), None);
+        }
+        let clock = context.clock();
+        let exchange = Self(Arc::new(Inner {
+            request_id: request_id(parts).unwrap_or_else(|| context.ids().next()),
+            started: clock.now(),
+            started_at: clock.elapsed(),
+            client: OnceLock::new(),
+            route: OnceLock::new(),
+            principal: OnceLock::new(),
+            state: Mutex::new(State {
+                phase: Phase::Open,
+                observers: Observers::default(),
+                record: Record::new(parts.method.clone(), context.stacked()),
+                payload: None,
+                edited: false,
+                refusal: None,
+            }),
+            context: context.clone(),
+        }));
+        parts.extensions.insert(exchange.clone());
+        (exchange.clone(), Some(Opened(exchange)))
+    }
+
+    /// The request's id, for the caller, the logs and the record.
+    pub fn request_id(&self) -> &str {
+        &self.0.request_id
+    }
+
+    /// When the request's head had arrived.
+    pub fn started(&self) -> UnixTime {
+        self.0.started
+    }
+
+    /// The clock that everything in this exchange goes by.
+    pub fn clock(&self) -> &SharedClock {
+        self.0.context.clock()
+    }
+
+    /// Where the request came from, once found out.
+    pub fn client(&self) -> Option<ClientAddress> {
+        self.0.client.get().copied()
+    }
+
+    /// The route, once matched.
+    pub fn route(&self) -> Option<&Arc<Route>> {
+        self.0.route.get()
+    }
+
+    /// Who asks, once verified.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.0.principal.get()
+    }
+
+    /// The body, once read. `None` before, and for a request without one.
+    pub fn payload(&self) -> Option<RequestPayload> {
+        self.state().payload.clone()
+    }
+
+    /// Why the request was refused, if it was.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.state().refusal.clone()
+    }
+
+    /// Says who asks. For authenticating layers only.
+    ///
+    /// # Errors
+    /// When somebody has said so already: two layers would disagree about who asks.
+    pub fn set_principal(&self, principal: Principal) -> Result<(), Refusal> {
+        self.0
+            .principal
+            .set(principal)
+            .map_err(|_| Refusal::misconfigured("two layers authenticate one request"))
+    }
+
+    pub(super) fn set_route(&self, route: Arc<Route>) -> Result<(), Refusal> {
+        self.0
+            .route
+            .set(route)
+            .map_err(|_| Refusal::misconfigured("two layers match the route of one request"))
+    }
+
+    pub(super) fn set_client(&self, client: ClientAddress) -> Result<(), Refusal> {
+        self.0.client.set(client).map_err(|_| Refusal::misconfigured("two layers find the client's address"))
+    }
+
+    /// Puts in the body that was read.
+    pub(crate) fn set_payload(&self, payload: RequestPayload) -> Result<(), Refusal> {
+        let mut state = self.state();
+        if state.payload.is_some() {
+            return Err(Refusal::misconfigured("two layers read the body of one request"));
+        }
+        state.payload = Some(payload);
+        Ok(())
+    }
+
+    /// Changes the body that goes on to the handler, and everything that was read in it.
+    ///
+    /// # Errors
+    /// When nothing has been read, or the changed body no longer fits its dialect.
+    pub fn edit_payload(&self, edits: &[Edit]) -> Result<(), Refusal> {
+        let broken = |why: String| Refusal::misconfigured(format!("an edit of the payload broke it: {why}"));
+        let (Some(payload), Some(dialect)) =
+            (self.payload(), self.route().and_then(|route| route.body_dialect()))
+        else {
+            return Err(Refusal::misconfigured("the payload was edited before it was read"));
+        };
+        let document = payload.document.edit(edits).map_err(|error| broken(error.to_string()))?;
+        let mut facts = dialect.read_request(&document).map_err(|error| broken(error.to_string()))?;
+        facts.usage_requested = payload.facts.usage_requested;
+        let mut state = self.state();
+        state.payload = Some(RequestPayload { document, facts: Arc::new(facts) });
+        state.edited = true;
+        Ok(())
+    }
+
+    /// Registers an observer of the answer.
+    ///
+    /// # Errors
+    /// When the answer is on its way already, or the stage is taken.
+    pub fn observe(&self, stage: Stage, observer: impl AnswerObserver) -> Result<(), Refusal> {
+        let mut state = self.state();
+        if state.phase != Phase::Open {
+            return Err(Refusal::misconfigured("a layer registers an observer after the answer was sealed"));
+        }
+        state.observers.register(stage, Box::new(observer))
+    }
+
+    /// Reads or writes the record.
+    pub fn record<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
+        change(&mut self.state().record)
+    }
+
+    /// Makes the response that refuses this request, and remembers why. The first refusal is the one that counts.
+    pub fn refuse(&self, refusal: Refusal) -> Response<Bytes> {
+        let Rendered { content_type, body } = self.render(&refusal);
+        let length = HeaderValue::from(body.len());
+        let mut response = Response::new(body);
+        *response.status_mut() = refusal.kind().status();
+        let headers = response.headers_mut();
+        refusal.write_headers(headers);
+        headers.insert(CONTENT_TYPE, content_type);
+        headers.insert(CONTENT_LENGTH, length);
+        response.extensions_mut().insert(refusal.clone());
+        let mut state = self.state();
+        state.record.status = Some(refusal.kind().status());
+        state.refusal = Some(refusal);
+        response
+    }
+
+    /// Whether `response` is a refusal made for this exchange, and not an answer that looks like one.
+    pub(crate) fn is_refused_by<B>(&self, response: &Response<B>) -> bool {
+        let Some(carried) = response.extensions().get::<Refusal>() else { return false };
+        self.state().refusal.as_ref().is_some_and(|refusal| refusal.is_same(carried))
+    }
+
+    fn render(&self, refusal: &Refusal) -> Rendered {
+        let id = self.request_id();
+        match (self.0.context.respond(), self.route().and_then(|route| route.body_dialect())) {
+            (Some(respond), _) => respond.respond(refusal, id),
+            (None, Some(dialect)) => dialect.render_refusal(refusal, id),
+            (None, None) => ProblemJson.respond(refusal, id),
+        }
+    }
+
+    /// Remembers why an answer was cut.
+    pub(crate) fn note_cut(&self, refusal: &Refusal) {
+        self.state().refusal = Some(refusal.clone());
+    }
+
+    /// Notes which steps ran. Answers with the body's new length when one of them changed it.
+    pub(super) fn note_ran(&self, passed: &[StepId], refused: Option<StepId>) -> Option<usize> {
+        let mut state = self.state();
+        for step in passed {
+            state.record.ran[*step as usize] = Ran::Passed;
+        }
+        if let Some(step) = refused {
+            state.record.ran[step as usize] = Ran::Refused;
+        }
+        let payload = state.payload.as_ref().filter(|_| state.edited)?;
+        Some(payload.document.source().len())
+    }
+
+    pub(crate) fn note_read(&self, ran: Ran) {
+        self.state().record.ran[StepId::Read as usize] = ran;
+    }
+
+    pub(super) fn note_end(&self, end: End) {
+        let duration = self.clock().elapsed().saturating_sub(self.0.started_at);
+        let mut state = self.state();
+        state.record.end = Some(end);
+        state.record.duration = Some(duration);
+    }
+
+    /// Takes the observers to drive them; `None` when the answer was sealed or closed before.
+    pub(crate) fn seal(&self) -> Option<Pipeline> {
+        self.leave_open(Phase::Sealed).map(|observers| Pipeline::new(observers, self.clone()))
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.state().phase == Phase::Open
+    }
+
+    fn leave_open(&self, next: Phase) -> Option<Observers> {
+        let mut state = self.state();
+        if state.phase != Phase::Open {
+            return None;
+        }
+        state.phase = next;
+        Some(std::mem::take(&mut state.observers))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code of ours panics while it holds the lock; an observer of a host may.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").field("request_id", &self.0.request_id).finish_non_exhaustive()
+    }
+}
+
+/// Held by the outermost of our futures. Dropped before the answer was sealed, it tells every observer that the client
+/// left.
+#[derive(Debug)]
+pub(crate) struct Opened(Exchange);
+
+impl Opened {
+    /// Tells every observer the end. False when the answer was sealed, so that its driver tells them.
+    pub(crate) fn close(&self, end: End) -> bool {
+        let Some(observers) = self.0.leave_open(Phase::Closed) else { return false };
+        Pipeline::new(observers, self.0.clone()).end(end);
+        true
+    }
+
+    /// Whether observers wait for an answer that nobody drives.
+    pub(crate) fn is_unwatched(&self) -> bool {
+        let state = self.0.state();
+        state.phase == Phase::Open && !state.observers.is_empty()
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.close(End::Aborted);
+    }
+}
+
+/// The id that came with the request, if it is one and harmless: 1 to 128 of `[A-Za-z0-9._-]`.
+fn request_id(parts: &request::Parts) -> Option<Box<str>> {
+    let mut values = parts.headers.get_all(REQUEST_ID).iter();
+    let value = values.next()?.to_str().ok()?;
+    let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let good = values.next().is_none() && (1..=128).contains(&value.len()) && value.bytes().all(harmless);
+    good.then(|| value.into())
+}

@@ -1,0 +1,105 @@
+//! What the head of a request says of its body.
+
+use crate::refusal::{Refusal, RefusalKind};
+use http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, RANGE, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{Method, request};
+
+/// A content encoding that can be undone (RFC 9110 §8.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Identity,
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+/// Refuses what would leave HTTP, and takes away what would make the answer unreadable.
+pub(super) fn close_ways_around(parts: &mut request::Parts) -> Result<(), Refusal> {
+    let upgrade = parts.headers.contains_key(UPGRADE)
+        || parts.headers.get_all(CONNECTION).iter().any(|value| lists(value, "upgrade"))
+        || parts.method == Method::CONNECT;
+    if upgrade {
+        return Err(Refusal::new(
+            RefusalKind::MalformedRequest,
+            "this service takes no upgrades and no tunnels",
+        ));
+    }
+    parts.headers.remove(ACCEPT_ENCODING);
+    parts.headers.remove(RANGE);
+    Ok(())
+}
+
+/// Checks that the body is JSON in UTF-8, and says how it is encoded.
+pub(super) fn json_encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
+    let unsupported = |what: String| Err(Refusal::new(RefusalKind::UnsupportedMediaType, what));
+    match single(headers, CONTENT_TYPE)? {
+        Some(value) if is_json(value) => {}
+        Some(_) => return unsupported("send the body as application/json in UTF-8".to_owned()),
+        None => return unsupported("say what the body is: Content-Type: application/json".to_owned()),
+    }
+    let encoding = match single(headers, CONTENT_ENCODING)?.map(HeaderValue::as_bytes) {
+        None => Encoding::Identity,
+        Some(name) if name.eq_ignore_ascii_case(b"identity") => Encoding::Identity,
+        Some(name) if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => {
+            Encoding::Gzip
+        }
+        Some(name) if name.eq_ignore_ascii_case(b"deflate") => Encoding::Deflate,
+        Some(name) if name.eq_ignore_ascii_case(b"br") => Encoding::Brotli,
+        Some(name) if name.eq_ignore_ascii_case(b"zstd") => Encoding::Zstd,
+        Some(_) => {
+            return unsupported(
+                "this content encoding is not known; send one of gzip, deflate, br, zstd or none".to_owned(),
+            );
+        }
+    };
+    if encoding != Encoding::Identity && !cfg!(feature = "inflate") {
+        return unsupported("this service takes no encoded bodies".to_owned());
+    }
+    Ok(encoding)
+}
+
+/// The body's length as declared, if it is.
+pub(super) fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Makes the head say what goes inward: the decoded body, whole.
+pub(super) fn describe_body(headers: &mut HeaderMap, length: usize) {
+    headers.remove(CONTENT_ENCODING);
+    headers.remove(TRANSFER_ENCODING);
+    if length == 0 {
+        headers.remove(CONTENT_LENGTH);
+    } else {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}
+
+fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&HeaderValue>, Refusal> {
+    let mut values = headers.get_all(&name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        let twice = format!("the header {name} came more than once");
+        return Err(Refusal::new(RefusalKind::MalformedRequest, twice));
+    }
+    Ok(first)
+}
+
+/// `application/json`, with no parameter or `charset=utf-8` (RFC 8259 §8.1 and §11).
+fn is_json(value: &HeaderValue) -> bool {
+    let Ok(value) = value.to_str() else { return false };
+    let mut parts = value.split(';').map(str::trim);
+    parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"))
+        && parts.all(|parameter| {
+            parameter.split_once('=').is_some_and(|(name, value)| {
+                name.eq_ignore_ascii_case("charset") && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            })
+        })
+}
+
+fn lists(value: &HeaderValue, name: &str) -> bool {
+    value.to_str().is_ok_and(|value| value.split(',').any(|item| item.trim().eq_ignore_ascii_case(name)))
+}

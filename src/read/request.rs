@@ -1,0 +1,23 @@
+//! From the bytes of a body to the document and its facts.
+
+use crate::exchange::{Exchange, ReadFacts, RequestPayload};
+use crate::payload::{Dialect, Document};
+use crate::refusal::Refusal;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// The most of a model's name that is kept for records.
+const MODEL_CHARS: usize = 256;
+
+/// Parses a body, lets the dialect read it and prepare it, and puts it into the exchange. Answers with the length of what
+/// goes inward.
+pub(super) fn understand(bytes: Bytes, dialect: &dyn Dialect, exchange: &Exchange) -> Result<usize, Refusal> {
+    let length = bytes.len() as u64;
+    let (document, facts) = dialect.accept(Document::parse(bytes)?)?;
+    let model = facts.model.as_ref().map(|model| model.chars().take(MODEL_CHARS).collect());
+    let read = ReadFacts { bytes: length, dialect: Some(dialect.name()), model, stream: facts.stream };
+    exchange.record(|record| record.read = Some(read));
+    let prepared = document.source().len();
+    exchange.set_payload(RequestPayload { document, facts: Arc::new(facts) })?;
+    Ok(prepared)
+}

@@ -1,0 +1,239 @@
+use super::answer::{self, AnswerBody};
+use super::body::RequestBody;
+use super::collect::{Collect, Deadline};
+use super::head;
+use super::layer::Settings;
+use super::request::understand;
+use crate::exchange::{End, Exchange, Opened, Ran};
+use crate::payload::{AnswerFraming, EventReader};
+use crate::refusal::{Refusal, RefusalKind};
+use crate::route::BodyKind;
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use http::{HeaderValue, Request, Response, StatusCode, request, response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tower_service::Service;
+
+/// The service of [`ReadPayloadLayer`](super::ReadPayloadLayer).
+#[derive(Clone, Debug)]
+pub struct ReadPayload<S> {
+    pub(super) inner: S,
+    pub(super) settings: Arc<Settings>,
+}
+
+impl<S, B, RB> Service<Request<B>> for ReadPayload<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<RB>> + Clone,
+    B: Body<Data = Bytes>,
+    RB: Body<Data = Bytes>,
+{
+    type Response = Response<AnswerBody<RB>>;
+    type Error = S::Error;
+    type Future = ReadPayloadFuture<S, B, RB>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let (exchange, opened) = Exchange::join(&mut parts, &self.settings.context);
+        let phase = match self.begin(&mut parts, body, &exchange) {
+            Ok(collect) => {
+                // The instance that was polled ready goes with the future; its clone waits for the next request.
+                let clone = self.inner.clone();
+                let service = std::mem::replace(&mut self.inner, clone);
+                Phase::Reading { collect, waiting: Some((service, parts)) }
+            }
+            Err(refusal) => Phase::Refused { refusal: Some(refusal) },
+        };
+        ReadPayloadFuture { phase, exchange, opened, settings: self.settings.clone() }
+    }
+}
+
+impl<S> ReadPayload<S> {
+    fn begin<B: Body<Data = Bytes>>(
+        &self,
+        parts: &mut request::Parts,
+        body: B,
+        exchange: &Exchange,
+    ) -> Result<Collect<B>, Refusal> {
+        if !exchange.is_open() {
+            return Err(Refusal::misconfigured("two ReadPayloadLayers are stacked: keep one"));
+        }
+        let Some(route) = exchange.route() else {
+            return Err(Refusal::stacked_wrongly("ReadPayloadLayer", "MatchRouteLayer"));
+        };
+        head::close_ways_around(parts)?;
+        let (encoding, limit) = match route.body() {
+            BodyKind::None => (head::Encoding::Identity, 0),
+            BodyKind::Json(_) => (head::json_encoding(&parts.headers)?, self.settings.max_bytes),
+        };
+        let deadline = Deadline::new(exchange.clock().clone(), self.settings.max_time);
+        Collect::new(body, &parts.headers, encoding, limit, deadline)
+    }
+}
+
+pin_project! {
+    /// The future of [`ReadPayload`].
+    pub struct ReadPayloadFuture<S: Service<Request<RequestBody>>, B, RB> {
+        #[pin]
+        phase: Phase<S, B, S::Future, RB>,
+        exchange: Exchange,
+        opened: Option<Opened>,
+        settings: Arc<Settings>,
+    }
+}
+
+pin_project! {
+    #[project = PhaseProjection]
+    enum Phase<S, B, F, RB> {
+        Reading { #[pin] collect: Collect<B>, waiting: Option<(S, request::Parts)> },
+        Calling { #[pin] answer: F },
+        // An answer in one piece is read whole before its head is sent.
+        Gathering { answer: Option<(response::Parts, AnswerBody<RB>)> },
+        Refused { refusal: Option<Refusal> },
+        Done,
+    }
+}
+
+impl<S, B, RB> Future for ReadPayloadFuture<S, B, RB>
+where
+    S: Service<Request<RequestBody>, Response = Response<RB>>,
+    B: Body<Data = Bytes>,
+    RB: Body<Data = Bytes>,
+{
+    type Output = Result<Response<AnswerBody<RB>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.phase.as_mut().project() {
+                PhaseProjection::Reading { collect, waiting } => {
+                    let read = ready!(collect.poll(cx));
+                    let (mut service, mut parts) = waiting.take().expect("a body is read once");
+                    let next = match read.and_then(|bytes| admit(bytes, &mut parts, this.exchange)) {
+                        Ok(body) => Phase::Calling { answer: service.call(Request::from_parts(parts, body)) },
+                        Err(refusal) => Phase::Refused { refusal: Some(refusal) },
+                    };
+                    this.phase.set(next);
+                }
+                PhaseProjection::Calling { answer } => {
+                    let response = ready!(answer.poll(cx))?;
+                    if this.exchange.is_refused_by(&response) {
+                        this.phase.set(Phase::Done);
+                        return Poll::Ready(Ok(response.map(AnswerBody::unwatched)));
+                    }
+                    let empty = response.body().is_end_stream();
+                    let next = match watch(response, this.exchange, this.settings) {
+                        Ok((response, framing)) if framing.is_stream() && !empty => {
+                            this.phase.set(Phase::Done);
+                            return Poll::Ready(Ok(response));
+                        }
+                        Ok((response, _)) => Phase::Gathering { answer: Some(response.into_parts()) },
+                        Err(refusal) => Phase::Refused { refusal: Some(refusal) },
+                    };
+                    this.phase.set(next);
+                }
+                PhaseProjection::Gathering { answer } => {
+                    let (_, body) = answer.as_mut().expect("an answer is gathered once");
+                    let refusal = match ready!(body.poll_prepare(cx)) {
+                        Ok(Ok(())) => None,
+                        Ok(Err(cut)) => Some(cut.0),
+                        Err(_) => Some(unreadable("the handler's body broke off")),
+                    };
+                    if let Some(refusal) = refusal {
+                        body.refuse();
+                        this.phase.set(Phase::Refused { refusal: Some(refusal) });
+                        continue;
+                    }
+                    let (mut head, body) = answer.take().expect("an answer is gathered once");
+                    this.phase.set(Phase::Done);
+                    if let Some(length) = body.size_hint().exact() {
+                        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+                    }
+                    return Poll::Ready(Ok(Response::from_parts(head, body)));
+                }
+                PhaseProjection::Refused { refusal } => {
+                    let refusal = refusal.take().expect("a request is refused once");
+                    let response = this.exchange.refuse(refusal).map(AnswerBody::refused);
+                    if let Some(opened) = this.opened.take() {
+                        opened.close(End::Refused);
+                    }
+                    this.phase.set(Phase::Done);
+                    return Poll::Ready(Ok(response));
+                }
+                PhaseProjection::Done => panic!("a future was polled after it was ready"),
+            }
+        }
+    }
+}
+
+/// Lets the body that was read go inward.
+fn admit(bytes: Bytes, parts: &mut request::Parts, exchange: &Exchange) -> Result<RequestBody, Refusal> {
+    let route = exchange.route().expect("a body is read only where a route was matched");
+    let read = match route.body() {
+        BodyKind::None => Ok((RequestBody::empty(), 0)),
+        BodyKind::Json(dialect) => {
+            understand(bytes, &**dialect, exchange).map(|length| (RequestBody::of(exchange.clone()), length))
+        }
+    };
+    exchange.note_read(if read.is_ok() { Ran::Passed } else { Ran::Refused });
+    let (body, length) = read?;
+    head::describe_body(&mut parts.headers, length);
+    Ok(body)
+}
+
+/// Puts the observers around an answer, or says why it cannot be read.
+fn watch<RB: Body<Data = Bytes>>(
+    response: Response<RB>,
+    exchange: &Exchange,
+    settings: &Settings,
+) -> Result<(Response<AnswerBody<RB>>, AnswerFraming), Refusal> {
+    let (mut head, body) = response.into_parts();
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(unreadable("the handler switched protocols, which would leave the gate"));
+    }
+    if head
+        .headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Err(unreadable(
+            "the handler's answer is compressed: stack CompressionLayer outside of the gate",
+        ));
+    }
+    let framing = framing(&head.headers, body.is_end_stream())
+        .map_err(|other| answer::unreadable_type(exchange, &other))?;
+    let Some(pipeline) = exchange.seal() else {
+        return Err(Refusal::misconfigured("two ReadPayloadLayers are stacked: keep one"));
+    };
+    exchange.record(|record| record.status = Some(head.status));
+    head.headers.remove(CONTENT_LENGTH);
+    let reader = EventReader::new(framing, settings.answer);
+    Ok((Response::from_parts(head, AnswerBody::watched(body, framing, reader, pipeline)), framing))
+}
+
+fn unreadable(cause: &'static str) -> Refusal {
+    Refusal::new(RefusalKind::UnreadableAnswer, "the service's answer could not be read").cause(cause)
+}
+
+fn framing(headers: &HeaderMap, empty: bool) -> Result<AnswerFraming, String> {
+    match headers.get(CONTENT_TYPE) {
+        None if empty => Ok(AnswerFraming::Text),
+        None => Err(String::new()),
+        Some(value) => AnswerFraming::of(value).ok_or_else(|| value.to_str().unwrap_or_default().to_owned()),
+    }
+}
+
+impl<S: Service<Request<RequestBody>>, B, RB> fmt::Debug for ReadPayloadFuture<S, B, RB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadPayloadFuture").field("exchange", &self.exchange).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,48 @@
+use thiserror::Error;
+
+/// A path that two components could read as two different ones.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("the path holds {0}, which can be read in more than one way")]
+pub struct OddPath(&'static str);
+
+/// Refuses spellings that routers, proxies and file systems are known to resolve differently (RFC 3986 §6.2.2).
+pub(super) fn check(path: &str) -> Result<(), OddPath> {
+    let bytes = path.as_bytes();
+    let mut at = 0;
+    while let Some(found) = bytes[at..].iter().position(|&b| matches!(b, b'%' | b'/' | b';' | b'\\' | 0)) {
+        at += found;
+        match bytes[at] {
+            b'%' => escape(&bytes[at..])?,
+            b'/' => segment(&bytes[at + 1..])?,
+            b';' => return Err(OddPath("a path parameter (;)")),
+            b'\\' => return Err(OddPath("a backslash")),
+            _ => return Err(OddPath("a NUL")),
+        }
+        at += 1;
+    }
+    Ok(())
+}
+
+fn escape(bytes: &[u8]) -> Result<(), OddPath> {
+    let digit = |at: usize| bytes.get(at).and_then(|&b| (b as char).to_digit(16));
+    let (Some(high), Some(low)) = (digit(1), digit(2)) else {
+        return Err(OddPath("a % that begins no escape"));
+    };
+    match high << 4 | low {
+        0x2f => Err(OddPath("an escaped slash")),
+        0x2e => Err(OddPath("an escaped dot")),
+        0x5c => Err(OddPath("an escaped backslash")),
+        0x3b => Err(OddPath("an escaped semicolon")),
+        0x25 => Err(OddPath("an escaped percent sign")),
+        code if code < 0x20 || code == 0x7f => Err(OddPath("an escaped control character")),
+        _ => Ok(()),
+    }
+}
+
+fn segment(rest: &[u8]) -> Result<(), OddPath> {
+    match rest {
+        [b'/', ..] => Err(OddPath("an empty segment (//)")),
+        [b'.'] | [b'.', b'/', ..] | [b'.', b'.'] | [b'.', b'.', b'/', ..] => Err(OddPath("a dot segment")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,164 @@
+use crate::payload::Dialect;
+use http::Method;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+/// What a request asks for, in the words of policies and records: `generate`, `read`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Action(Cow<'static, str>);
+
+impl Action {
+    /// An action of that name.
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What body a route takes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum BodyKind {
+    /// None: a request that brings one is refused.
+    None,
+    /// One JSON document that the dialect reads.
+    Json(Arc<dyn Dialect>),
+}
+
+/// Who may enter a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Access {
+    /// Not said: such a route refuses everybody.
+    Undecided,
+    /// Everybody, without a credential.
+    Open,
+    /// Callers whose credential holds all of these scopes.
+    Scopes(Box<[Box<str>]>),
+}
+
+/// One way into the service.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub(super) method: Method,
+    pub(super) pattern: Box<str>,
+    action: Action,
+    body: BodyKind,
+    access: Access,
+    default_output_cap: Option<u64>,
+}
+
+impl Route {
+    /// A route for `method` and `pattern`, in axum's syntax: `/v1/models/{id}`.
+    pub fn new(method: Method, pattern: impl Into<Box<str>>) -> Self {
+        let action = if method.is_safe() { Action::new("read") } else { Action::new("generate") };
+        let body = BodyKind::None;
+        Self {
+            method,
+            pattern: pattern.into(),
+            action,
+            body,
+            access: Access::Undecided,
+            default_output_cap: None,
+        }
+    }
+
+    /// A `GET` route, whose action is `read` unless said otherwise.
+    pub fn get(pattern: impl Into<Box<str>>) -> Self {
+        Self::new(Method::GET, pattern)
+    }
+
+    /// A `POST` route, whose action is `generate` unless said otherwise.
+    pub fn post(pattern: impl Into<Box<str>>) -> Self {
+        Self::new(Method::POST, pattern)
+    }
+
+    /// Names the action, for policies and records.
+    pub fn action(mut self, action: impl Into<Cow<'static, str>>) -> Self {
+        self.action = Action::new(action);
+        self
+    }
+
+    /// Takes a JSON body and reads it by `dialect`.
+    pub fn dialect(self, dialect: impl Dialect) -> Self {
+        self.shared_dialect(Arc::new(dialect))
+    }
+
+    /// The same, for a dialect chosen at run time.
+    pub fn shared_dialect(mut self, dialect: Arc<dyn Dialect>) -> Self {
+        self.body = BodyKind::Json(dialect);
+        self
+    }
+
+    /// Requires a scope of the credential (RFC 6749 §3.3). Called more than once, all are required.
+    pub fn scope(mut self, scope: impl Into<Box<str>>) -> Self {
+        let mut scopes = match std::mem::replace(&mut self.access, Access::Undecided) {
+            Access::Scopes(scopes) => scopes.into_vec(),
+            Access::Open | Access::Undecided => Vec::new(),
+        };
+        scopes.push(scope.into());
+        self.access = Access::Scopes(scopes.into());
+        self
+    }
+
+    /// Lets everybody in without a credential: for health checks. Such a route takes no body.
+    pub fn open(mut self) -> Self {
+        self.access = Access::Open;
+        self
+    }
+
+    /// How many units of output to reserve for a request that sets no limit itself.
+    pub fn default_output_cap(mut self, units: u64) -> Self {
+        self.default_output_cap = Some(units);
+        self
+    }
+
+    /// The method that the route answers.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path's pattern.
+    pub fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
+    /// What a request to this route asks for.
+    pub fn action_name(&self) -> &Action {
+        &self.action
+    }
+
+    /// What body the route takes.
+    pub fn body(&self) -> &BodyKind {
+        &self.body
+    }
+
+    /// The dialect that reads the body.
+    pub fn body_dialect(&self) -> Option<&Arc<dyn Dialect>> {
+        match &self.body {
+            BodyKind::Json(dialect) => Some(dialect),
+            BodyKind::None => None,
+        }
+    }
+
+    /// Who may enter.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// How many units of output to reserve for a request that sets no limit itself.
+    pub fn output_cap(&self) -> Option<u64> {
+        self.default_output_cap
+    }
+}

@@ -1,0 +1,146 @@
+use super::path::{self, OddPath};
+use super::{Access, BodyKind, Route};
+use http::Method;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// All ways into a service. Built once, never changed.
+#[derive(Clone, Debug)]
+pub struct RouteTable {
+    routes: Arc<[Arc<Route>]>,
+    paths: matchit::Router<Vec<Arc<Route>>>,
+}
+
+impl RouteTable {
+    /// A table of these routes.
+    ///
+    /// # Errors
+    /// When a route says not who may enter, an open route takes a body, a pattern cannot be read or can never match, or
+    /// two routes claim the same requests.
+    pub fn new(routes: impl IntoIterator<Item = Route>) -> Result<Self, RouteError> {
+        let routes: Arc<[Arc<Route>]> = routes.into_iter().map(Arc::new).collect();
+        let mut by_pattern: Vec<(&str, Vec<Arc<Route>>)> = Vec::new();
+        for route in &*routes {
+            check(route)?;
+            let place = by_pattern.iter().position(|(pattern, _)| *pattern == &*route.pattern);
+            let place = place.unwrap_or_else(|| {
+                by_pattern.push((&route.pattern, Vec::new()));
+                by_pattern.len() - 1
+            });
+            let methods = &mut by_pattern[place].1;
+            if methods.iter().any(|other| other.method == route.method) {
+                return Err(RouteError::of(route, RouteErrorKind::Twice));
+            }
+            methods.push(route.clone());
+        }
+        let mut paths = matchit::Router::new();
+        for (pattern, methods) in by_pattern {
+            let first = methods[0].clone();
+            let unreadable = |error: matchit::InsertError| {
+                RouteError::of(&first, RouteErrorKind::Pattern(error.to_string()))
+            };
+            paths.insert(pattern, methods).map_err(unreadable)?;
+        }
+        Ok(Self { routes, paths })
+    }
+
+    /// Every route, in the order given.
+    pub fn routes(&self) -> &[Arc<Route>] {
+        &self.routes
+    }
+
+    /// The route of a request.
+    ///
+    /// # Errors
+    /// When there is none: an unmatched request is refused.
+    pub fn find(&self, method: &Method, path: &str) -> Result<&Arc<Route>, NoRoute> {
+        path::check(path).map_err(NoRoute::Odd)?;
+        let methods = self.paths.at(path).map_err(|_| NoRoute::Path)?.value;
+        let of = |wanted: &Method| methods.iter().find(|route| route.method == *wanted);
+        of(method).or_else(|| if method == Method::HEAD { of(&Method::GET) } else { None }).ok_or_else(|| {
+            let mut allowed: Vec<&str> = methods.iter().map(|route| route.method.as_str()).collect();
+            if allowed.contains(&"GET") && !allowed.contains(&"HEAD") {
+                allowed.push("HEAD");
+            }
+            NoRoute::Method { allowed: allowed.join(", ") }
+        })
+    }
+}
+
+fn check(route: &Route) -> Result<(), RouteError> {
+    let error = |kind| Err(RouteError::of(route, kind));
+    if !route.pattern.starts_with('/') {
+        return error(RouteErrorKind::Pattern("a pattern begins with /".to_owned()));
+    }
+    if let Err(odd) = path::check(&route.pattern) {
+        return error(RouteErrorKind::Pattern(format!("no request can match: {odd}")));
+    }
+    match (route.access(), route.body()) {
+        (Access::Undecided, _) => error(RouteErrorKind::Undecided),
+        (Access::Scopes(scopes), _) if scopes.iter().any(|scope| scope.is_empty() || scope.contains(' ')) => {
+            error(RouteErrorKind::Scope)
+        }
+        (Access::Open, BodyKind::Json(_)) => error(RouteErrorKind::OpenWithBody),
+        _ => Ok(()),
+    }
+}
+
+/// Why a request has no route.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NoRoute {
+    /// The path can be read in more than one way.
+    #[error(transparent)]
+    Odd(OddPath),
+    /// No pattern matches the path.
+    #[error("no route matches this path")]
+    Path,
+    /// The path has routes, for other methods.
+    #[error("this path answers only {allowed}")]
+    Method {
+        /// The methods it answers, as the `Allow` header lists them.
+        allowed: String,
+    },
+}
+
+/// A route that cannot be used.
+#[derive(Clone, Debug, Error)]
+#[error("route {method} {pattern}: {kind}")]
+#[non_exhaustive]
+pub struct RouteError {
+    method: Method,
+    pattern: Box<str>,
+    kind: RouteErrorKind,
+}
+
+impl RouteError {
+    fn of(route: &Route, kind: RouteErrorKind) -> Self {
+        Self { method: route.method.clone(), pattern: route.pattern.clone(), kind }
+    }
+
+    /// What is wrong with it.
+    pub fn kind(&self) -> &RouteErrorKind {
+        &self.kind
+    }
+}
+
+/// What is wrong with a route.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RouteErrorKind {
+    /// Nobody said who may enter.
+    #[error("says not who may enter: add .scope(\"…\"), or .open() for everybody")]
+    Undecided,
+    /// An open route takes a body.
+    #[error("an open route takes no body: drop the dialect, or require a scope")]
+    OpenWithBody,
+    /// A scope that no credential can hold.
+    #[error("a scope is one name without spaces; call .scope() once for each")]
+    Scope,
+    /// The same method and pattern stand twice.
+    #[error("stands in the table twice")]
+    Twice,
+    /// The pattern cannot be read.
+    #[error("{0}")]
+    Pattern(String),
+}

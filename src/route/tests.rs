@@ -1,0 +1,71 @@
+use super::*;
+use crate::payload::dialect::OpenAiChat;
+use http::Method;
+
+fn table() -> RouteTable {
+    RouteTable::new([
+        Route::post("/v1/chat/completions").dialect(OpenAiChat).scope("generate:invoke"),
+        Route::get("/v1/models/{id}").scope("models:read"),
+        Route::get("/healthz").open(),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn a_route_is_found_by_its_exact_path_and_method() {
+    let table = table();
+    assert_eq!(table.find(&Method::GET, "/v1/models/gpt").unwrap().pattern(), "/v1/models/{id}");
+    assert_eq!(table.find(&Method::HEAD, "/healthz").unwrap().pattern(), "/healthz");
+    for path in ["/", "/healthz/", "/Healthz", "/healthz/x", "/v1/models", "/v1/models/a/b"] {
+        assert_eq!(table.find(&Method::GET, path).unwrap_err(), NoRoute::Path, "{path}");
+    }
+    let error = table.find(&Method::POST, "/healthz").unwrap_err();
+    assert_eq!(error, NoRoute::Method { allowed: "GET, HEAD".to_owned() });
+}
+
+#[test]
+fn paths_that_can_be_read_in_two_ways_are_refused() {
+    let table = table();
+    for path in [
+        "//healthz",
+        "/healthz//",
+        "/./healthz",
+        "/a/../healthz",
+        "/healthz/..",
+        "/.",
+        "/%2fhealthz",
+        "/%2Fhealthz",
+        "/%2e/healthz",
+        "/healthz;a=b",
+        "/healthz%3bx",
+        "/health\\z",
+        "/%5chealthz",
+        "/healthz%00",
+        "/%",
+        "/%2",
+        "/%zz",
+        "/%252f",
+    ] {
+        assert!(matches!(table.find(&Method::GET, path), Err(NoRoute::Odd(_))), "{path}");
+    }
+    assert!(table.find(&Method::GET, "/v1/models/a%20b").is_ok());
+    assert!(table.find(&Method::GET, "/v1/models/..a").is_ok());
+}
+
+#[test]
+fn a_route_that_does_not_say_who_may_enter_is_an_error_with_its_name() {
+    let error = RouteTable::new([Route::get("/secret")]).unwrap_err();
+    assert_eq!(*error.kind(), RouteErrorKind::Undecided);
+    assert!(error.to_string().starts_with("route GET /secret: says not who may enter"));
+}
+
+#[test]
+fn routes_that_cannot_work_are_errors() {
+    let kind = |routes: Vec<Route>| RouteTable::new(routes).unwrap_err().kind().clone();
+    assert_eq!(kind(vec![Route::post("/a").dialect(OpenAiChat).open()]), RouteErrorKind::OpenWithBody);
+    assert_eq!(kind(vec![Route::get("/a").open(), Route::get("/a").scope("s")]), RouteErrorKind::Twice);
+    assert_eq!(kind(vec![Route::get("/a").scope("a b")]), RouteErrorKind::Scope);
+    assert!(matches!(kind(vec![Route::get("a").open()]), RouteErrorKind::Pattern(_)));
+    assert!(matches!(kind(vec![Route::get("/a//b").open()]), RouteErrorKind::Pattern(_)));
+    assert!(matches!(kind(vec![Route::get("/{a").open()]), RouteErrorKind::Pattern(_)));
+}

@@ -1,0 +1,13 @@
+//! Parts for tests of your own (feature `testing`): a clock that you move, an issuer of credentials, a principal of your
+//! choice, and the suite that every layer passes.
+//!
+//! Nothing here weakens a gate: an [`Issuer`] is believed only where its keys are configured, and [`as_principal`] fills the
+//! slot of a request that no gate has seen.
+
+mod clock;
+mod issuer;
+mod principal;
+
+pub use clock::FakeClock;
+pub use issuer::{CredentialBuilder, Issuer};
+pub use principal::as_principal;
