@@ -106,6 +106,7 @@ impl Dialect for AnthropicMessages {
                 }
                 ("message_delta", "usage") => {
                     collector.facts.usage = whole(Some(value), so_far.input);
+                    collector.tag(value);
                 }
                 (_, "error") => collector.error(value),
                 (_, "delta" | "content_block") => {
@@ -138,7 +139,7 @@ fn read_message(collector: &mut Collector, message: Node<'_>) {
                 }
             }
             "error" => collector.error(value),
-            "model" | "usage" => {}
+            "model" | "usage" => collector.tag(value),
             _ => collector.other(OTHER, key, value),
         }
     }

@@ -73,6 +73,16 @@ impl Collector {
         }
     }
 
+    /// A member that names or measures something and is no text: the model, a time, the usage. What has the length or
+    /// the words of a text in it is looked at all the same.
+    pub(super) fn tag(&mut self, node: Node<'_>) {
+        const ECHO: Channel = Channel { choice: 0, kind: OutputKind::Echo, index: 0 };
+        let says = |text: &str| text.len() > 128 || text.contains(char::is_whitespace);
+        for text in node.descend().filter(|node| node.as_str().is_some_and(says)) {
+            self.output(ECHO, text);
+        }
+    }
+
     fn output(&mut self, channel: Channel, node: Node<'_>) {
         let text = node.as_str().unwrap_or_default();
         if text.is_empty() {

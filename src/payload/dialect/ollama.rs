@@ -206,9 +206,7 @@ fn read_line(event: &AnswerEvent, so_far: &mut AnswerFacts) -> Result<EventFacts
             }
             "logprobs" => collector.all(channel(OutputKind::Logprobs), value),
             "error" => collector.error(value),
-            "model" | "created_at" | "remote_model" | "remote_host" => {
-                collector.all(channel(OutputKind::Echo), value);
-            }
+            "model" | "created_at" | "remote_model" | "remote_host" => collector.tag(value),
             _ => collector.other(channel(OutputKind::Other), key, value),
         }
     }

@@ -138,9 +138,12 @@ impl Dialect for OpenAiChat {
                         read_choice(&mut collector, choice, n);
                     }
                 }
-                "usage" => collector.facts.usage = usage(Some(value), "prompt_tokens", "completion_tokens"),
+                "usage" => {
+                    collector.facts.usage = usage(Some(value), "prompt_tokens", "completion_tokens");
+                    collector.tag(value);
+                }
                 "error" => collector.error(value),
-                "model" | "object" | "obfuscation" => {}
+                "model" | "object" | "obfuscation" => collector.tag(value),
                 _ => collector.other(Channel { choice: 0, kind: OutputKind::Other, index: 0 }, key, value),
             }
         }

@@ -183,7 +183,10 @@ fn read_response(collector: &mut Collector, response: Node<'_>) {
                 }
             }
             "output_text" => collector.all(Channel { choice: 0, kind: OutputKind::Text, index: 0 }, value),
-            "usage" => collector.facts.usage = usage(Some(value), "input_tokens", "output_tokens"),
+            "usage" => {
+                collector.facts.usage = usage(Some(value), "input_tokens", "output_tokens");
+                collector.tag(value);
+            }
             "error" => collector.error(value),
             _ => collector.other(ECHO, key, value),
         }

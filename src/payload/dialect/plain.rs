@@ -104,9 +104,12 @@ impl Dialect for PlainGenerate {
         }
         for (key, value) in root.entries() {
             match key {
-                "usage" => collector.facts.usage = any_usage(value),
+                "usage" => {
+                    collector.facts.usage = any_usage(value);
+                    collector.tag(value);
+                }
                 "error" => collector.error(value),
-                "model" => {}
+                "model" => collector.tag(value),
                 "logprobs" => collector.all(channel(0, OutputKind::Logprobs), value),
                 "choices" | "candidates" | "outputs" if value.kind() == Kind::Array => {
                     for (n, choice) in value.items().enumerate() {

@@ -4,6 +4,9 @@ use super::words::{for_each_text, is_label, miscased};
 use super::{DialectError, DialectErrorKind, PayloadFacts, PromptPart, Role};
 use crate::payload::json::{Document, Kind, Node};
 
+/// No model has a longer name, in bytes; the name goes into records and policies.
+const MODEL_LIMIT: usize = 256;
+
 /// A request half read.
 pub(super) struct RequestReader<'d> {
     document: &'d Document,
@@ -78,7 +81,7 @@ impl<'d> RequestReader<'d> {
 
     pub(super) fn model(&mut self, node: Node<'d>) -> Result<(), DialectError> {
         let model = self.string(node)?;
-        if model.is_empty() {
+        if model.is_empty() || model.len() > MODEL_LIMIT {
             return self.expected("the name of a model", node);
         }
         self.facts.model = Some(model.to_owned());

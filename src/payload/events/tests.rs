@@ -27,7 +27,7 @@ fn said(events: &[AnswerEvent]) -> Vec<Said> {
 }
 
 fn raw(events: &[AnswerEvent]) -> Vec<u8> {
-    events.iter().flat_map(|event| event.released()).collect()
+    events.iter().flat_map(AnswerEvent::released).collect()
 }
 
 fn sse(source: &str) -> Vec<Said> {
