@@ -1,4 +1,53 @@
-//! Which user, through whom: verifies the JWT that a request bears.
+//! Which user, through whom: verifies the JWT that a request bears, and says so to everybody further in.
+//!
+//! [`VerifyJwtLayer`] reads the one bearer credential of a request (RFC 6750), checks its signature and claims (RFC 7515,
+//! RFC 7519, RFC 8725, RFC 9068), and puts a [`Principal`](crate::principal::Principal) into the
+//! [`Exchange`](crate::exchange::Exchange).
+//!
+//! 1. No credential, no pass: 401. The one exception is a route that was declared open.
+//! 2. Exactly one credential: two `Authorization` headers, or one beside `x-api-key`, are 400; so is one in the query.
+//! 3. `iss` must be, byte for byte, a [`TrustedIssuer`]; `aud` must name this service; `exp` must lie ahead; `sub` must be there.
+//!    Each has its one JSON type. `nbf` and `iat`, where they are, may not lie ahead.
+//! 4. The key is found by issuer and `kid`, nothing else. `jku`, `x5u`, `jwk` and `x5c` are never looked at. Everything that
+//!    [`jose`](crate::jose) refuses is refused.
+//! 5. `typ` must be `JWT`, `at+jwt` or absent; [`require_access_token_type`](TrustedIssuer::require_access_token_type) leaves
+//!    only `at+jwt`.
+//! 6. A JWT with `cnf` is bound to a key of its bearer, which is not checked here, so it is refused. `act` becomes the
+//!    principal's [`ActorChain`](crate::principal::ActorChain).
+//! 7. A verified credential is remembered under its full SHA-256. Each time it comes again, its time is checked and its
+//!    key must still be the issuer's. What failed is never remembered.
+//! 8. A key that is not known makes the [`KeySource`] look for newer ones, at its own pace.
+//! 9. The caller learns that a credential does not hold or has expired. Why stands in the refusal's private cause.
+//! 10. The credential is taken out of the request before the handler sees it.
+//!
+//! # Deployment caveat
+//!
+//! A JWT is good until it expires, whoever holds it: keep lifetimes short, and demand TLS in front. Issuers that
+//! write the same `typ` into ID tokens and access credentials need an audience of their own for this service, since
+//! otherwise an ID token made for a web page passes here.
+//!
+//! # Example
+//!
+//! ```
+//! use portcullis::jose::{KeySet, SigningKey};
+//! use portcullis::jwt::{StaticKeys, TrustedIssuer, VerifyJwtLayer};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let jwks = SigningKey::generate_ed25519()?.public_jwks();
+//! let layer = VerifyJwtLayer::builder()
+//!     .issuer(
+//!         TrustedIssuer::new("https://login.example.com")
+//!             .audience("https://llm.example.com")
+//!             .keys(StaticKeys::from(KeySet::from_jwks(jwks)?))
+//!             .plan_claim("/plan")
+//!             .tenant_claim("/tid"),
+//!     )
+//!     .accept_api_key_header()
+//!     .build()?;
+//! # let _ = layer;
+//! # Ok(())
+//! # }
+//! ```
 
 mod bearer;
 mod cache;
@@ -8,6 +57,8 @@ mod error;
 mod file;
 mod issuer;
 mod keys;
+mod layer;
+mod step;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -16,3 +67,4 @@ pub use error::{JwtError, JwtErrorKind};
 pub use file::JwksFile;
 pub use issuer::TrustedIssuer;
 pub use keys::{KeySource, PendingRefresh, Refresh, StaticKeys};
+pub use layer::{VerifyJwtLayer, VerifyJwtLayerBuilder};

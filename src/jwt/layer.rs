@@ -1,0 +1,140 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tower_layer::Layer;
+
+use super::cache::SeenCredentials;
+use super::challenge::Challenges;
+use super::issuer::setting;
+use super::step::{Judge, VerifyJwt};
+use super::verify::Verifier;
+use super::{JwtError, TrustedIssuer};
+use crate::exchange::{Checked, Context, Step, StepLayer};
+
+const REMEMBER_FOR: Duration = Duration::from_secs(5 * 60);
+const REMEMBER_ENTRIES: usize = 32 * 1024;
+const REMEMBER_BYTES: usize = 64 * 1024 * 1024;
+
+/// Verifies the JWT of every request; see [the module](super).
+#[derive(Clone, Debug)]
+pub struct VerifyJwtLayer(StepLayer);
+
+impl VerifyJwtLayer {
+    /// A layer that accepts nothing yet: add an [issuer](VerifyJwtLayerBuilder::issuer).
+    pub fn builder() -> VerifyJwtLayerBuilder {
+        VerifyJwtLayerBuilder {
+            issuers: Vec::new(),
+            realm: "llm".into(),
+            api_key_header: false,
+            credential_passes: false,
+            remember_for: REMEMBER_FOR,
+            remember_entries: REMEMBER_ENTRIES,
+            remember_bytes: REMEMBER_BYTES,
+            context: Context::default(),
+        }
+    }
+}
+
+impl<S> Layer<S> for VerifyJwtLayer {
+    type Service = Checked<S>;
+
+    fn layer(&self, inner: S) -> Checked<S> {
+        self.0.layer(inner)
+    }
+}
+
+/// Builds a [`VerifyJwtLayer`].
+#[derive(Clone, Debug)]
+pub struct VerifyJwtLayerBuilder {
+    issuers: Vec<TrustedIssuer>,
+    realm: String,
+    api_key_header: bool,
+    credential_passes: bool,
+    remember_for: Duration,
+    remember_entries: usize,
+    remember_bytes: usize,
+    context: Context,
+}
+
+impl VerifyJwtLayerBuilder {
+    /// Accepts JWTs of this issuer, too. At least one is needed.
+    pub fn issuer(mut self, issuer: TrustedIssuer) -> Self {
+        self.issuers.push(issuer);
+        self
+    }
+
+    /// The `realm` of the challenges in `WWW-Authenticate`; `llm` unless set.
+    pub fn realm(mut self, realm: impl Into<String>) -> Self {
+        self.realm = realm.into();
+        self
+    }
+
+    /// Accepts the JWT in `x-api-key`, too, where Anthropic's clients put it. A request with both headers is refused.
+    pub fn accept_api_key_header(mut self) -> Self {
+        self.api_key_header = true;
+        self
+    }
+
+    /// How long a verified credential is remembered at most; 5 minutes unless set, not at all with zero. Whatever is set,
+    /// never beyond its `exp`, nor after its key has gone.
+    pub fn remember_for(mut self, time: Duration) -> Self {
+        self.remember_for = time;
+        self
+    }
+
+    /// How many verified credentials are remembered at most, in how many bytes; about 32,768 in 64 MiB unless set. The
+    /// least recently used leave first.
+    pub fn remember_at_most(mut self, entries: usize, bytes: usize) -> Self {
+        self.remember_entries = entries;
+        self.remember_bytes = bytes;
+        self
+    }
+
+    /// Leaves the credential in the request for the handler. Whatever logs or forwards headers there leaks it.
+    pub fn danger_pass_credential_inward(mut self) -> Self {
+        self.credential_passes = true;
+        self
+    }
+
+    /// Shares clock and request ids with the other layers of the stack.
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// The layer.
+    ///
+    /// # Errors
+    /// [`Setting`](super::JwtErrorKind::Setting), which names the setting that is missing or wrong.
+    pub fn build(self) -> Result<VerifyJwtLayer, JwtError> {
+        let context = self.context.clone();
+        Ok(VerifyJwtLayer(StepLayer::new(self.into_step()?, context)))
+    }
+
+    pub(crate) fn into_step(self) -> Result<impl Step, JwtError> {
+        if self.issuers.is_empty() {
+            return Err(setting("issuer", "trust at least one issuer"));
+        }
+        for (n, issuer) in self.issuers.iter().enumerate() {
+            issuer.check()?;
+            if self.issuers[..n].iter().any(|other| other.name == issuer.name) {
+                return Err(setting(
+                    "issuer",
+                    &format!("{} is there twice; add its audiences to one", issuer.name),
+                ));
+            }
+        }
+        let challenges = Challenges::new(&self.realm)?;
+        let verifier = Verifier {
+            issuers: self.issuers,
+            seen: SeenCredentials::new(self.remember_entries, self.remember_bytes),
+            remember_for: self.remember_for,
+            clock: self.context.clock().clone(),
+        };
+        Ok(VerifyJwt {
+            judge: Arc::new(Judge { verifier, challenges }),
+            api_key_header: self.api_key_header,
+            credential_passes: self.credential_passes,
+        })
+    }
+}

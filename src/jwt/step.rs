@@ -1,0 +1,86 @@
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::request;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::JwtError;
+use super::bearer::{self, API_KEY};
+use super::challenge::Challenges;
+use super::verify::{Held, Outcome, Verifier};
+use crate::exchange::{Check, CredentialFacts, Decision, Exchange, Later, Step, StepId};
+use crate::route::Access;
+
+/// The step of [`VerifyJwtLayer`](super::VerifyJwtLayer).
+#[derive(Debug)]
+pub(super) struct VerifyJwt {
+    pub(super) judge: Arc<Judge>,
+    pub(super) api_key_header: bool,
+    pub(super) credential_passes: bool,
+}
+
+impl Step for VerifyJwt {
+    fn id(&self) -> StepId {
+        StepId::Authenticate
+    }
+
+    fn check(&self, parts: &mut request::Parts, exchange: &Exchange) -> Check {
+        if exchange.route().is_some_and(|route| matches!(route.access(), Access::Open)) {
+            return Check::Permit;
+        }
+        let credential = match bearer::find(parts, self.api_key_header) {
+            Ok(credential) => credential,
+            Err(why) => return Check::Refuse(self.judge.challenges.unfound(why)),
+        };
+        let check = match self.judge.verifier.check(credential) {
+            Outcome::Decided(held) => self.judge.decide(held, exchange).into(),
+            Outcome::AwaitKeys(pending) => {
+                let (judge, exchange) = (Arc::clone(&self.judge), exchange.clone());
+                let credential = SecretString::from(credential);
+                Check::Later(Later::new(async move {
+                    pending.await;
+                    let held = judge.verifier.check_again(credential.expose_secret());
+                    judge.decide(held, &exchange)
+                }))
+            }
+        };
+        self.take_credential(parts);
+        check
+    }
+}
+
+impl VerifyJwt {
+    /// Nobody further in needs the credential; who logs or forwards headers would leak it.
+    fn take_credential(&self, parts: &mut request::Parts) {
+        let names = if self.api_key_header { &[AUTHORIZATION, API_KEY][..] } else { &[AUTHORIZATION][..] };
+        for name in names {
+            if self.credential_passes {
+                parts.headers.get_mut(name).into_iter().for_each(|value| value.set_sensitive(true));
+            } else {
+                parts.headers.remove(name);
+            }
+        }
+    }
+}
+
+/// What decides, shared with decisions that take a while.
+#[derive(Debug)]
+pub(super) struct Judge {
+    pub(super) verifier: Verifier,
+    pub(super) challenges: Challenges,
+}
+
+impl Judge {
+    fn decide(&self, held: Result<Held, JwtError>, exchange: &Exchange) -> Decision {
+        let Held { verified, remembered } = held.map_err(|error| self.challenges.invalid(&error))?;
+        exchange.set_principal(verified.principal.clone())?;
+        exchange.record(|record| {
+            record.credential = Some(CredentialFacts {
+                key_id: verified.kid.as_deref().map(Into::into),
+                algorithm: Some(verified.algorithm.name()),
+                remembered,
+            });
+        });
+        Ok(())
+    }
+}
