@@ -108,27 +108,34 @@ struct Header {
 impl Header {
     fn read(bytes: Bytes) -> Result<Self, JoseError> {
         let document = json::object(bytes, "header")?;
-        let header = document.root();
-        // RFC 7515 §4.1.11: what is not understood must not be ignored. These change what is signed or how it is read.
-        for name in ["crit", "b64", "zip"] {
-            if header.get(name).is_some() {
-                return Err(JoseErrorKind::Unsupported(name).into());
+        let (mut algorithm, mut kid, mut typ) = (None, None, JwsType::Absent);
+        for (name, value) in document.root().entries() {
+            let text = |name| value.as_str().ok_or(JoseErrorKind::Malformed(name));
+            match name {
+                "alg" => {
+                    algorithm = Some(Algorithm::from_name(text("alg")?).ok_or(JoseErrorKind::Algorithm)?)
+                }
+                "kid" => kid = Some(text("kid")?.into()),
+                "typ" => typ = JwsType::read(text("typ")?),
+                "cty" if is_media_type(text("cty")?, "jwt") => return Err(JoseErrorKind::Nested.into()),
+                // RFC 7515 §4.1.11: what is not understood must not be ignored. These change what is signed, or how.
+                "crit" => return Err(JoseErrorKind::Unsupported("crit").into()),
+                "b64" => return Err(JoseErrorKind::Unsupported("b64").into()),
+                "zip" => return Err(JoseErrorKind::Unsupported("zip").into()),
+                _ => {}
             }
         }
-        if json::text(header, "cty")?.is_some_and(|cty| is_media_type(cty, "jwt")) {
-            return Err(JoseErrorKind::Nested.into());
+        Ok(Self { algorithm: algorithm.ok_or(JoseErrorKind::Missing("alg"))?, kid, typ })
+    }
+}
+
+impl JwsType {
+    fn read(typ: &str) -> Self {
+        match typ {
+            _ if is_media_type(typ, "jwt") => Self::Jwt,
+            _ if is_media_type(typ, "at+jwt") => Self::AccessJwt,
+            _ => Self::Other,
         }
-        let algorithm = json::text(header, "alg")?.ok_or(JoseErrorKind::Missing("alg"))?;
-        Ok(Self {
-            algorithm: Algorithm::from_name(algorithm).ok_or(JoseErrorKind::Algorithm)?,
-            kid: json::text(header, "kid")?.map(Into::into),
-            typ: match json::text(header, "typ")? {
-                None => JwsType::Absent,
-                Some(typ) if is_media_type(typ, "jwt") => JwsType::Jwt,
-                Some(typ) if is_media_type(typ, "at+jwt") => JwsType::AccessJwt,
-                Some(_) => JwsType::Other,
-            },
-        })
     }
 }
 

@@ -211,13 +211,13 @@ fn actors(outermost: Node<'_>, issuer: &TrustedIssuer) -> Result<ActorChain, Jwt
 /// A `NumericDate` (RFC 7519 §2): seconds since 1970, with or without a fraction, as a JSON number.
 fn date(claim: Option<Node<'_>>, name: &'static str) -> Result<Option<UnixTime>, JwtError> {
     let Some(claim) = claim else { return Ok(None) };
-    let time = match (claim.as_u64(), claim.as_f64()) {
-        (Some(seconds), _) if seconds <= MAX_DATE => Some(UnixTime::from_secs(seconds)),
-        // The cast saturates, and the bounds keep the value far from where it would.
-        (None, Some(seconds)) if (0.0..=MAX_DATE as f64).contains(&seconds) => {
-            Some(UnixTime::from_nanos((seconds * 1e9) as u64))
+    let time = match claim.as_u64() {
+        Some(seconds) => (seconds <= MAX_DATE).then(|| UnixTime::from_secs(seconds)),
+        None => {
+            let seconds = claim.as_f64().filter(|seconds| (0.0..=MAX_DATE as f64).contains(seconds));
+            // The cast saturates, and the bounds keep the value far from where it would.
+            seconds.map(|seconds| UnixTime::from_nanos((seconds * 1e9) as u64))
         }
-        _ => None,
     };
     time.map(Some).ok_or_else(|| JwtErrorKind::MalformedClaim(name).into())
 }
