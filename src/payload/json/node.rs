@@ -113,7 +113,18 @@ impl<'a> Node<'a> {
 
     /// The member of an object with this key.
     pub fn get(self, key: &str) -> Option<Node<'a>> {
-        self.members().find(|(name, _)| name.as_str() == Some(key)).map(|(_, value)| value)
+        self.members().find(|(name, _)| name.is_called(key)).map(|(_, value)| value)
+    }
+
+    /// Whether a key reads like this; one without escapes is compared as it stands in the source.
+    fn is_called(self, key: &str) -> bool {
+        match self.tag() {
+            Tag::Key => {
+                let inside = self.entry().start as usize + 1..self.entry().end as usize - 1;
+                self.shared.source[inside] == *key.as_bytes()
+            }
+            _ => self.as_str() == Some(key),
+        }
     }
 
     /// The element of an array at this index. Takes a time that grows with the index.
