@@ -113,7 +113,7 @@ impl Header {
             let text = |name| value.as_str().ok_or(JoseErrorKind::Malformed(name));
             match name {
                 "alg" => {
-                    algorithm = Some(Algorithm::from_name(text("alg")?).ok_or(JoseErrorKind::Algorithm)?)
+                    algorithm = Some(Algorithm::from_name(text("alg")?).ok_or(JoseErrorKind::Algorithm)?);
                 }
                 "kid" => kid = Some(text("kid")?.into()),
                 "typ" => typ = JwsType::read(text("typ")?),

@@ -250,7 +250,7 @@ fn is_name(text: &str) -> bool {
 fn strings(node: Node<'_>) -> Option<Vec<&str>> {
     match node.kind() {
         Kind::String => Some(vec![node.as_str()?]),
-        Kind::Array => node.items().map(|item| item.as_str()).collect(),
+        Kind::Array => node.items().map(Node::as_str).collect(),
         _ => None,
     }
 }

@@ -117,7 +117,7 @@ impl JwksFile {
                 self.keys.store(Arc::new(keys));
             }
             Err(error) if !reported => {
-                tracing::warn!(%error, "the key file was not taken over; the old keys stay")
+                tracing::warn!(%error, "the key file was not taken over; the old keys stay");
             }
             Err(_) => {}
         }
