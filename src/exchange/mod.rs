@@ -29,7 +29,9 @@ pub use context::{Context, RequestIds};
 pub use entry::{MatchRouteLayer, MatchRouteLayerBuilder};
 pub use observer::{AnswerObserver, Cut, End, Released, Stage};
 pub(crate) use pipeline::Pipeline;
-pub use record::{CredentialFacts, InspectionFacts, LimitFacts, Ran, ReadFacts, Record, StepId, UsageFacts};
+pub use record::{
+    CredentialFacts, InspectionFacts, LimitFacts, LimitLevel, Ran, ReadFacts, Record, StepId, UsageFacts,
+};
 pub use service::{Checked, CheckedFuture, StepLayer};
 pub(crate) use slot::Opened;
 pub use slot::{Exchange, RequestPayload};

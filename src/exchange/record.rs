@@ -1,6 +1,7 @@
 use super::End;
 use crate::payload::{Coverage, Findings};
 use http::{Method, StatusCode};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Every place in the stack that a record tells of, in the order of the way of a request.
@@ -178,6 +179,21 @@ pub struct LimitFacts {
     pub plan: Option<String>,
     /// The limit that refused, by name.
     pub exceeded: Option<String>,
+    /// How the plan's limits stood after this request was counted.
+    pub levels: Vec<LimitLevel>,
+}
+
+/// How one limit stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitLevel {
+    /// The limit's name.
+    pub limit: Arc<str>,
+    /// Whole units left; negative when there is debt.
+    pub left: i64,
+    /// How long until it is full again, if nothing more is taken.
+    pub until_full: Duration,
+    /// How long until one unit is there; zero when one is.
+    pub until_next: Duration,
 }
 
 /// What was reserved and settled, in units of usage.
