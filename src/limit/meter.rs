@@ -25,7 +25,7 @@ const FULL_WEIGHT: u64 = 4_096;
 /// One step goes this fraction of the way towards fewer units per byte…
 const LOOSEN: i64 = 1_024;
 /// …and this fraction of the way towards more.
-const TIGHTEN: i64 = 64;
+const TIGHTEN: i64 = 256;
 /// Longer names are not remembered.
 const LONGEST_NAME: usize = 128;
 
@@ -34,9 +34,10 @@ const LONGEST_NAME: usize = 128;
 /// 1. It starts at 3 bytes per unit. English prose has about 4, source code about 3, Chinese and Japanese 2 to 3 in
 ///    UTF-8. An estimate that is too high costs nobody anything: settling gives the rest back. One that is too low is
 ///    paid as debt.
-/// 2. It moves slowly towards fewer units per byte, sixteen times faster towards more, and never leaves 1 to 4.5 bytes
-///    per unit: a client that sends texts made to mislead it can lower the estimates of others by a third at the very
-///    most, and only with thousands of large requests that it pays for.
+/// 2. It moves slowly towards fewer units per byte, four times faster towards more, and never leaves 2 to 4.5 bytes per
+///    unit: with thousands of large requests, which it pays for, a client that means to mislead it can lower the
+///    estimates of others by a third, or raise them by a half, at the very most. Who sends texts that cost more than
+///    that owes the difference, and nobody else does.
 /// 3. It knows a bounded number of models. Models beyond that are estimated at the starting ratio.
 #[derive(Debug)]
 pub struct EstimatingMeter {
@@ -52,7 +53,7 @@ impl Default for EstimatingMeter {
 }
 
 impl EstimatingMeter {
-    const LEAST: u32 = ONE;
+    const LEAST: u32 = 2 * ONE;
     const MOST: u32 = ONE * 9 / 2;
 
     /// A meter with the defaults above.
@@ -60,12 +61,12 @@ impl EstimatingMeter {
         Self::default()
     }
 
-    /// Starts at another number of bytes per unit, from 1 to 4.5.
+    /// Starts at another number of bytes per unit, from 2 to 4.5.
     ///
     /// # Errors
     /// The number lies outside.
     pub fn start_at(mut self, bytes_per_unit: f32) -> Result<Self, MeterError> {
-        if !(1.0..=4.5).contains(&bytes_per_unit) {
+        if !(2.0..=4.5).contains(&bytes_per_unit) {
             return Err(MeterError { kind: MeterErrorKind::OutOfRange });
         }
         self.start = ((bytes_per_unit * ONE as f32) as u32).clamp(Self::LEAST, Self::MOST);
@@ -145,6 +146,6 @@ impl MeterError {
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each variant's message is its documentation")]
 pub enum MeterErrorKind {
-    #[error("a meter starts at 1 to 4.5 bytes per unit")]
+    #[error("a meter starts at 2 to 4.5 bytes per unit")]
     OutOfRange,
 }

@@ -95,6 +95,9 @@ pub enum Dimension {
 }
 
 impl Dimension {
+    /// How many dimensions there are.
+    pub(crate) const COUNT: usize = 5;
+
     /// The dimension's name in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -66,6 +66,15 @@ fn a_caller_without_a_known_plan_is_refused_unless_a_default_was_chosen() {
 }
 
 #[test]
+fn durations_are_written_as_openai_writes_them_and_rounded_up() {
+    let text = |nanos| headers::duration_text(Duration::from_nanos(nanos));
+    let second = 1_000_000_000;
+    assert_eq!([text(0), text(1), text(119_000_001), text(second)], ["0s", "1ms", "120ms", "1s"]);
+    assert_eq!(text(second - 1), "1s");
+    assert_eq!([text(17 * second + 1), text(360 * second), text(3_605 * second)], ["18s", "6m0s", "1h0m5s"]);
+}
+
+#[test]
 fn a_meter_never_calls_text_free_and_stays_within_its_bounds() {
     let meter = EstimatingMeter::new();
     assert_eq!(meter.estimate(None, 0), 0);
@@ -82,7 +91,7 @@ fn a_meter_never_calls_text_free_and_stays_within_its_bounds() {
     for _ in 0..100_000 {
         meter.learn(Some("m"), 4_096, u64::MAX);
     }
-    assert!(meter.estimate(Some("m"), 9_000) <= 9_000);
+    assert!(meter.estimate(Some("m"), 9_000) <= 4_500);
 }
 
 #[test]
@@ -93,7 +102,7 @@ fn a_meter_learns_slowly_downwards_and_fast_upwards() {
     let (down, up) = (down.estimate(Some("m"), 3 << 20), up.estimate(Some("m"), 3 << 20));
     let start = 1 << 20;
     assert!(down < start && up > start);
-    assert!((up - start) > 8 * (start - down), "{} {}", up - start, start - down);
+    assert!((up - start) > 3 * (start - down), "{} {}", up - start, start - down);
 }
 
 #[test]
@@ -114,7 +123,7 @@ fn a_meter_knows_a_bounded_number_of_models() {
             meter.learn(Some(model), 4_096, 4_096);
         }
     }
-    assert!(meter.estimate(Some("a"), 3_000) > 2_900 && meter.estimate(Some("b"), 3_000) > 2_900);
+    assert!(meter.estimate(Some("a"), 3_000) > 1_450 && meter.estimate(Some("b"), 3_000) > 1_450);
     assert_eq!(meter.estimate(Some("c"), 3_000), 1_000);
     assert!(
         EstimatingMeter::new().start_at(f32::NAN).is_err() && EstimatingMeter::new().start_at(5.0).is_err()

@@ -1,0 +1,162 @@
+//! What answers and refusals tell a client about its limits.
+//!
+//! - `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`, as OpenAI's clients read them: of each measure the limit
+//!   with the least left; `reset` is the time until it is full again, such as `6m0s`.
+//! - `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), one member per limit. The draft's
+//!   registry has no unit for usage; `qu="tokens"` says that it is not requests.
+//!
+//! Limits that callers share with strangers (those per plan and per application) are not told: what is left of them
+//! would tell one customer how much the others use. A client that meets one learns when to come again, like everybody.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::limits::{PreparedLimit, PreparedPlan};
+use super::plan::{Dimension, Limit, Measure};
+use crate::exchange::LimitLevel;
+
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Names under which handlers and providers behind them tell about limits that are not ours.
+const LOOK_ALIKES: [&str; 3] = ["x-ratelimit-", "anthropic-ratelimit-", "x-rate-limit-"];
+
+/// The largest integer of a structured field (RFC 9651 §3.3.1).
+const LARGEST: u64 = 999_999_999_999_999;
+
+const OPENAI: [[HeaderName; 3]; 2] = [
+    [
+        HeaderName::from_static("x-ratelimit-limit-requests"),
+        HeaderName::from_static("x-ratelimit-remaining-requests"),
+        HeaderName::from_static("x-ratelimit-reset-requests"),
+    ],
+    [
+        HeaderName::from_static("x-ratelimit-limit-tokens"),
+        HeaderName::from_static("x-ratelimit-remaining-tokens"),
+        HeaderName::from_static("x-ratelimit-reset-tokens"),
+    ],
+];
+
+/// Takes away what others say about limits.
+pub(super) fn remove_look_alikes(headers: &mut HeaderMap) {
+    headers.remove(RATELIMIT);
+    headers.remove(RATELIMIT_POLICY);
+    let is_look_alike = |name: &HeaderName| LOOK_ALIKES.iter().any(|start| name.as_str().starts_with(start));
+    if headers.keys().any(is_look_alike) {
+        let names: Vec<HeaderName> = headers.keys().filter(|name| is_look_alike(name)).cloned().collect();
+        for name in names {
+            headers.remove(name);
+        }
+    }
+}
+
+/// Says how the limits of `plan` stand.
+pub(super) fn write(headers: &mut HeaderMap, plan: &PreparedPlan, levels: &[LimitLevel]) {
+    if let Some(policy) = &plan.policy {
+        headers.insert(RATELIMIT_POLICY, policy.clone());
+    }
+    let told =
+        || plan.limits.iter().filter(|l| is_told(&l.limit)).filter_map(|l| Some((l, level_of(l, levels)?)));
+    let mut text = String::with_capacity(96);
+    for (limit, level) in told() {
+        let left = left(level).min(LARGEST);
+        let wait = if left == 0 { level.until_next } else { level.until_full };
+        let comma = if text.is_empty() { "" } else { ", " };
+        let _ = write!(text, "{comma}\"{}\";r={left};t={}", limit.name, whole_seconds(wait).min(LARGEST));
+    }
+    insert(headers, RATELIMIT, &text);
+    for (measure, names) in [Measure::Requests, Measure::Usage].into_iter().zip(OPENAI) {
+        let of_measure = told().filter(|(l, _)| l.limit.measure() == measure);
+        let Some((limit, level)) =
+            of_measure.min_by_key(|(_, level)| (level.left, std::cmp::Reverse(level.until_full)))
+        else {
+            continue;
+        };
+        let [limit_name, remaining, reset] = names;
+        headers.insert(limit_name, HeaderValue::from(limit.limit.capacity()));
+        headers.insert(remaining, HeaderValue::from(left(level)));
+        text.clear();
+        write_duration(&mut text, level.until_full);
+        insert(headers, reset, &text);
+    }
+}
+
+/// The `RateLimit-Policy` of a plan: `"requests-per-minute";q=20;w=60`.
+pub(super) fn policy(limits: &[PreparedLimit]) -> Option<HeaderValue> {
+    let mut text = String::new();
+    for PreparedLimit { limit, name, .. } in limits.iter().filter(|l| is_told(&l.limit)) {
+        let comma = if text.is_empty() { "" } else { ", " };
+        let (quota, window) = (limit.capacity().min(LARGEST), limit.period().seconds());
+        let unit = match limit.measure() {
+            Measure::Requests => "",
+            Measure::Usage => ";qu=\"tokens\"",
+        };
+        let _ = write!(text, "{comma}\"{name}\";q={quota}{unit};w={window}");
+    }
+    HeaderValue::from_str(&text).ok().filter(|value| !value.is_empty())
+}
+
+/// `20 requests per minute`, for sentences.
+pub(super) fn words(limit: &Limit) -> String {
+    let unit = match limit.measure() {
+        Measure::Requests => "requests",
+        Measure::Usage => "units",
+    };
+    let whose = match limit.dimension() {
+        Dimension::Subject => String::new(),
+        other => format!(" for each {}", other.as_str()),
+    };
+    if is_told(limit) {
+        format!("{} {unit} per {}{whose}", limit.capacity(), limit.period().as_str())
+    } else {
+        format!("{unit} per {}{whose}", limit.period().as_str())
+    }
+}
+
+/// Rounded up: a client that comes back at the second it was told is not refused again.
+pub(super) fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+}
+
+/// Whether callers may know how the limit stands: not when they share it with strangers.
+fn is_told(limit: &Limit) -> bool {
+    !matches!(limit.dimension(), Dimension::Plan | Dimension::Application)
+}
+
+fn level_of<'a>(limit: &PreparedLimit, levels: &'a [LimitLevel]) -> Option<&'a LimitLevel> {
+    levels.iter().find(|level| level.limit == limit.name)
+}
+
+fn left(level: &LimitLevel) -> u64 {
+    u64::try_from(level.left).unwrap_or(0)
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text)
+        && !text.is_empty()
+    {
+        headers.insert(name, value);
+    }
+}
+
+/// As OpenAI writes durations: `0s`, `120ms`, `17s`, `6m0s`, `1h0m5s`; rounded up.
+fn write_duration(text: &mut String, duration: Duration) {
+    let millis = duration.as_nanos().div_ceil(1_000_000);
+    let seconds = whole_seconds(duration);
+    let (hours, minutes, rest) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    let _ = match (millis, hours, minutes) {
+        (1..=999, ..) => write!(text, "{millis}ms"),
+        (_, 0, 0) => write!(text, "{rest}s"),
+        (_, 0, _) => write!(text, "{minutes}m{rest}s"),
+        _ => write!(text, "{hours}h{minutes}m{rest}s"),
+    };
+}
+
+#[cfg(test)]
+pub(super) fn duration_text(duration: Duration) -> String {
+    let mut text = String::new();
+    write_duration(&mut text, duration);
+    text
+}
