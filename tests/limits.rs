@@ -1,4 +1,5 @@
 //! Limits, as callers meet them: through the layers, over handlers that answer, stream, break off or never end.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail by panicking, as tests do")]
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
