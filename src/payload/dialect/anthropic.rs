@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::collect::{Collector, position};
-use super::request::RequestReader;
+use super::request::{RequestReader, Roles};
 use super::{
     AnswerFacts, Channel, Dialect, DialectError, DialectErrorKind, EventFacts, OutputKind, PayloadFacts,
     Role, Usage, render,
@@ -56,7 +56,8 @@ impl Dialect for AnthropicMessages {
     }
 
     fn read_request(&self, document: &Document) -> Result<PayloadFacts, DialectError> {
-        let (mut reader, root) = RequestReader::new(document)?;
+        let (reader, root) = RequestReader::new(document)?;
+        let mut reader = reader.with_roles(Roles::UserAndAssistant);
         let mut messages = false;
         for (key, value) in root.members() {
             match key.as_str().unwrap_or_default() {

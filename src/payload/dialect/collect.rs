@@ -77,7 +77,7 @@ impl Collector {
     /// the words of a text in it is looked at all the same.
     pub(super) fn tag(&mut self, node: Node<'_>) {
         const ECHO: Channel = Channel { choice: 0, kind: OutputKind::Echo, index: 0 };
-        let says = |text: &str| text.len() > 128 || text.contains(char::is_whitespace);
+        let says = |text: &str| text.len() > 128 || text.bytes().any(|byte| byte <= b' ' || !byte.is_ascii());
         for text in node.descend().filter(|node| node.as_str().is_some_and(says)) {
             self.output(ECHO, text);
         }

@@ -10,15 +10,28 @@ const MODEL_LIMIT: usize = 256;
 /// A request half read.
 pub(super) struct RequestReader<'d> {
     document: &'d Document,
+    roles: Roles,
     pub(super) facts: PayloadFacts,
+}
+
+/// Which roles a message may have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Roles {
+    All,
+    UserAndAssistant,
 }
 
 impl<'d> RequestReader<'d> {
     /// Begins to read a request, which is an object in every dialect.
     pub(super) fn new(document: &'d Document) -> Result<(Self, Node<'d>), DialectError> {
-        let reader = Self { document, facts: PayloadFacts::new() };
+        let reader = Self { document, roles: Roles::All, facts: PayloadFacts::new() };
         let root = reader.object(document.root())?;
         Ok((reader, root))
+    }
+
+    /// Lets messages have these roles only.
+    pub(super) fn with_roles(self, roles: Roles) -> Self {
+        Self { roles, ..self }
     }
 
     pub(super) fn fail<T>(&self, kind: DialectErrorKind, node: Node<'_>) -> Result<T, DialectError> {
@@ -181,10 +194,11 @@ impl<'d> RequestReader<'d> {
 
     fn role(&self, node: Node<'d>) -> Result<Role, DialectError> {
         match self.string(node)? {
-            "system" => Ok(Role::System),
-            "developer" => Ok(Role::Developer),
             "user" => Ok(Role::User),
             "assistant" => Ok(Role::Assistant),
+            _ if self.roles == Roles::UserAndAssistant => self.expected("one of user, assistant", node),
+            "system" => Ok(Role::System),
+            "developer" => Ok(Role::Developer),
             "tool" | "function" => Ok(Role::Tool),
             _ => self.expected("one of system, developer, user, assistant, tool, function", node),
         }

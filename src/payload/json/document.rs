@@ -117,7 +117,7 @@ impl Document {
         self.shared.tape.nodes.len()
     }
 
-    /// The document as a value of `T`, which may borrow strings that have no escapes, and all others too.
+    /// The document as a value of `T`, which may borrow its strings, escapes resolved.
     ///
     /// An error names the pointer of the value that does not fit, and what was expected there.
     pub fn deserialize<'de, T: Deserialize<'de>>(&'de self) -> Result<T, DeserializeError> {

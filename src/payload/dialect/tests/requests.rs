@@ -161,6 +161,13 @@ fn a_member_of_the_wrong_type_is_refused_with_its_place() {
         ),
         (&OllamaGenerate, ollama_generate(), "/prompt", json!([1]), "expected a string (at /prompt)"),
         (
+            &AnthropicMessages,
+            anthropic(),
+            "/messages/0/role",
+            json!("system"),
+            "expected one of user, assistant (at /messages/0/role)",
+        ),
+        (
             &OllamaGenerate,
             ollama_generate(),
             "/context",
