@@ -113,6 +113,7 @@ fn each_broken_form_is_refused_with_its_place() {
         (r#"["\u+123"]"#, K::InvalidEscape, 2, "/0"),
         (r#"["\ud800"]"#, K::LoneSurrogate, 2, "/0"),
         (r#"["\udc00\ud800"]"#, K::LoneSurrogate, 2, "/0"),
+        (r#"["\udc00\udc00"]"#, K::LoneSurrogate, 2, "/0"),
         (r#"["\ud800\u0041"]"#, K::LoneSurrogate, 2, "/0"),
         (r#"{"\ud83d":1}"#, K::LoneSurrogate, 2, ""),
         ("/* c */ 1", K::Expected("a JSON value"), 0, ""),
