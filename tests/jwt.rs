@@ -1,19 +1,26 @@
 //! The promise of the `jwt` layer: nobody passes without one sound credential of a trusted issuer.
+#![allow(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test")]
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384,
+    RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
-use portcullis::clock::{Clock, Sleep, UnixTime};
-use portcullis::exchange::{Context, CredentialFacts, Exchange};
+use portcullis::clock::UnixTime;
+use portcullis::exchange::{Context, CredentialFacts, Exchange, MatchRouteLayer};
 use portcullis::jose::{Algorithm, JoseErrorKind, KeySet, SigningKey};
 use portcullis::jwt::{
     JwksFile, JwtErrorKind, KeySource, Refresh, StaticKeys, TrustedIssuer, VerifyJwtLayer,
@@ -21,6 +28,8 @@ use portcullis::jwt::{
 };
 use portcullis::principal::Principal;
 use portcullis::refusal::Refusal;
+use portcullis::route::{Route, RouteTable};
+use portcullis::testing::FakeClock;
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -30,31 +39,12 @@ const NOW: u64 = 1_800_000_000;
 
 // What stands around the layer.
 
-#[derive(Clone, Debug)]
-struct TestClock(Arc<AtomicU64>);
-
-impl TestClock {
-    fn new() -> Self {
-        Self(Arc::new(AtomicU64::new(NOW)))
-    }
-
-    fn advance(&self, seconds: u64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
-    }
+fn clock() -> FakeClock {
+    FakeClock::at(UnixTime::from_secs(NOW))
 }
 
-impl Clock for TestClock {
-    fn now(&self) -> UnixTime {
-        UnixTime::from_secs(self.0.load(Ordering::SeqCst))
-    }
-
-    fn elapsed(&self) -> Duration {
-        Duration::from_secs(self.0.load(Ordering::SeqCst) - NOW)
-    }
-
-    fn sleep(&self, _: Duration) -> Sleep {
-        Sleep::new(std::future::pending())
-    }
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 /// What came of one request.
@@ -121,12 +111,12 @@ fn issuer(keys: impl KeySource) -> TrustedIssuer {
     TrustedIssuer::new(ISSUER).audience(AUDIENCE).keys(keys)
 }
 
-fn builder(clock: &TestClock) -> VerifyJwtLayerBuilder {
-    VerifyJwtLayer::builder().context(Context::new(Arc::new(clock.clone())))
+fn builder(clock: &FakeClock) -> VerifyJwtLayerBuilder {
+    VerifyJwtLayer::builder().context(Context::new(clock.shared()))
 }
 
 fn layer(issuer: TrustedIssuer) -> VerifyJwtLayer {
-    builder(&TestClock::new()).issuer(issuer).build().unwrap()
+    builder(&clock()).issuer(issuer).build().unwrap()
 }
 
 fn claims() -> Value {
@@ -258,6 +248,65 @@ async fn the_scheme_has_no_case() {
     }
 }
 
+#[tokio::test]
+async fn only_an_open_route_is_entered_without_a_credential() {
+    let routes =
+        RouteTable::new([Route::get("/healthz").open(), Route::get("/models").scope("models:read")]).unwrap();
+    let handler = service_fn(async |_: Request<Full<Bytes>>| {
+        Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
+    });
+    let service =
+        MatchRouteLayer::builder(routes).build().layer(layer(issuer(keys(&ed25519()))).layer(handler));
+    for (path, status) in [("/healthz", StatusCode::OK), ("/models", StatusCode::UNAUTHORIZED)] {
+        let request = Request::get(path).body(Full::default()).unwrap();
+        assert_eq!(service.clone().oneshot(request).await.unwrap().status(), status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_algorithm_verifies_and_only_with_its_own_padding_and_digest() {
+    let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    let ec = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
+    // PKCS#1: a sequence of two integers, 2048 bits (with a leading zero) and 65537.
+    let der = rsa.public_key().as_ref();
+    let (n, e) = (&der[der.len() - 261..der.len() - 5], &der[der.len() - 3..]);
+    let point = ec.public_key().as_ref();
+    let jwks = json!({ "keys": [
+        { "kty": "RSA", "kid": "rsa", "n": encode(n),
+          "e": encode(e) },
+        { "kty": "EC", "crv": "P-384", "kid": "ec", "x": encode(&point[1..49]), "y": encode(&point[49..]) },
+    ] });
+    let layer = layer(issuer(StaticKeys::from(KeySet::from_jwks(jwks.to_string()).unwrap())));
+    let random = SystemRandom::new();
+    let by_rsa = |padding: &'static dyn RsaEncoding, message: &str| {
+        let mut signature = vec![0; rsa.public_modulus_len()];
+        rsa.sign(padding, &random, message.as_bytes(), &mut signature).unwrap();
+        signature
+    };
+    let paddings: [(&str, &'static dyn RsaEncoding); 6] = [
+        ("RS256", &RSA_PKCS1_SHA256),
+        ("RS384", &RSA_PKCS1_SHA384),
+        ("RS512", &RSA_PKCS1_SHA512),
+        ("PS256", &RSA_PSS_SHA256),
+        ("PS384", &RSA_PSS_SHA384),
+        ("PS512", &RSA_PSS_SHA512),
+    ];
+    let signed = |alg: &str, kid: &str| {
+        let header = json!({ "alg": alg, "kid": kid }).to_string();
+        format!("{}.{}", encode(header), encode(claims_bytes()))
+    };
+    for (alg, _) in paddings {
+        let message = signed(alg, "rsa");
+        for (padded, padding) in paddings {
+            let outcome = bear(&layer, &format!("{message}.{}", encode(by_rsa(padding, &message)))).await;
+            assert_eq!(outcome.status == StatusCode::OK, alg == padded, "{alg} signed as {padded}");
+        }
+    }
+    let message = signed("ES384", "ec");
+    let signature = ec.sign(&random, message.as_bytes()).unwrap();
+    assert_eq!(bear(&layer, &format!("{message}.{}", encode(signature))).await.status, StatusCode::OK);
+}
+
 // Who does not: the request.
 
 #[tokio::test]
@@ -275,15 +324,16 @@ async fn without_a_credential_the_challenge_names_the_scheme_and_no_error() {
 #[tokio::test]
 async fn two_credentials_are_a_bad_request_even_if_both_are_sound() {
     let signer = ed25519();
-    let layer =
-        builder(&TestClock::new()).issuer(issuer(keys(&signer))).accept_api_key_header().build().unwrap();
+    let layer = builder(&clock()).issuer(issuer(keys(&signer))).accept_api_key_header().build().unwrap();
     let credential = signer.sign_jwt("JWT", &claims()).unwrap();
     let bearer = format!("Bearer {credential}");
+    let joined = format!("{bearer}, {bearer}");
     for headers in [
         [("authorization", &*bearer), ("authorization", &*bearer)],
         [("authorization", &bearer), ("x-api-key", &credential)],
         [("x-api-key", &credential), ("x-api-key", &credential)],
         [("authorization", &bearer), ("Authorization", "Basic YTpi")],
+        [("authorization", &joined), ("accept", "*/*")],
     ] {
         let outcome = send(&layer, request(&headers)).await;
         assert_eq!(outcome.status, StatusCode::BAD_REQUEST);
@@ -308,8 +358,7 @@ async fn the_api_key_header_counts_only_by_choice() {
     let signer = ed25519();
     let credential = signer.sign_jwt("JWT", &claims()).unwrap();
     let refusing = layer(issuer(keys(&signer)));
-    let accepting =
-        builder(&TestClock::new()).issuer(issuer(keys(&signer))).accept_api_key_header().build().unwrap();
+    let accepting = builder(&clock()).issuer(issuer(keys(&signer))).accept_api_key_header().build().unwrap();
     assert_eq!(
         send(&refusing, request(&[("x-api-key", &credential)])).await.status,
         StatusCode::UNAUTHORIZED
@@ -321,11 +370,8 @@ async fn the_api_key_header_counts_only_by_choice() {
 #[tokio::test]
 async fn the_credential_goes_inward_only_through_a_danger_door() {
     let signer = ed25519();
-    let layer = builder(&TestClock::new())
-        .issuer(issuer(keys(&signer)))
-        .danger_pass_credential_inward()
-        .build()
-        .unwrap();
+    let layer =
+        builder(&clock()).issuer(issuer(keys(&signer))).danger_pass_credential_inward().build().unwrap();
     let credential = signer.sign_jwt("JWT", &claims()).unwrap();
     let seen = bear(&layer, &credential).await.seen.unwrap();
     assert!(seen.headers[AUTHORIZATION].is_sensitive());
@@ -425,7 +471,7 @@ async fn keys_that_the_header_offers_are_never_used() {
 async fn a_kid_means_a_key_of_its_issuer_only() {
     let (ours, theirs) = (ed25519().with_kid("k"), ed25519().with_kid("k"));
     let other = TrustedIssuer::new("https://other.example").audience(AUDIENCE).keys(keys(&theirs));
-    let layer = builder(&TestClock::new()).issuer(issuer(keys(&ours))).issuer(other).build().unwrap();
+    let layer = builder(&clock()).issuer(issuer(keys(&ours))).issuer(other).build().unwrap();
     let of_other = claims_with("iss", json!("https://other.example"));
     for (signer, claims, status) in [
         (&ours, claims(), StatusCode::OK),
@@ -583,6 +629,7 @@ async fn missing_mistyped_and_wrong_claims_are_refused() {
         ("nbf", vec![json!(null), json!("1800000000"), json!(false), json!(-1), json!(NOW + 11)]),
         ("iat", vec![json!(null), json!("1800000000"), json!({}), json!(NOW + 11), json!(NOW - 90_000)]),
         ("sub", vec![json!(null), json!(7), json!(""), json!(["ada"]), json!(long)]),
+        ("sub", vec![json!("ada\n"), json!("\u{0}"), json!("ada\u{7f}")]),
         ("jti", vec![json!(7), json!(null), json!(long)]),
         ("sid", vec![json!(7)]),
         ("azp", vec![json!(7), json!("")]),
@@ -608,8 +655,7 @@ async fn missing_mistyped_and_wrong_claims_are_refused() {
 #[tokio::test]
 async fn times_are_taken_with_the_leeway_and_not_beyond() {
     let signer = ed25519();
-    let layer =
-        layer(issuer(keys(&signer)).leeway(Duration::from_secs(30)).max_lifetime(Duration::from_secs(7200)));
+    let layer = layer(issuer(keys(&signer)).leeway(seconds(30)).max_lifetime(seconds(7200)));
     for (name, value, passes) in [
         ("exp", NOW - 29, true),
         ("exp", NOW - 30, false),
@@ -692,29 +738,38 @@ impl KeySource for Rotating {
 
 #[tokio::test]
 async fn a_credential_seen_before_is_remembered_and_still_expires() {
-    let (signer, clock) = (ed25519(), TestClock::new());
+    let (signer, clock) = (ed25519(), clock());
     let layer = builder(&clock).issuer(issuer(keys(&signer))).build().unwrap();
     let credential = signer.sign_jwt("JWT", &claims_with("exp", json!(NOW + 60))).unwrap();
     let remembered = async || bear(&layer, &credential).await.seen.map(|seen| seen.facts.remembered);
     assert_eq!((remembered().await, remembered().await), (Some(false), Some(true)));
-    clock.advance(69);
+    clock.advance(seconds(69));
     assert_eq!(remembered().await, Some(true));
-    clock.advance(1);
+    clock.advance(seconds(1));
     let outcome = bear(&layer, &credential).await;
     unverified(&outcome, "expired");
     assert_eq!(outcome.cause, JwtErrorKind::Expired.to_string());
 }
 
 #[tokio::test]
+async fn a_remembered_credential_waits_when_the_calendar_steps_back_before_its_beginning() {
+    let (signer, clock) = (ed25519(), clock());
+    let layer = builder(&clock).issuer(issuer(keys(&signer))).build().unwrap();
+    let credential = signer.sign_jwt("JWT", &claims_with("nbf", json!(NOW))).unwrap();
+    assert_eq!(bear(&layer, &credential).await.status, StatusCode::OK);
+    clock.set(UnixTime::from_secs(NOW - 11));
+    unverified(&bear(&layer, &credential).await, "not yet");
+}
+
+#[tokio::test]
 async fn a_credential_is_remembered_no_longer_than_was_said() {
-    let (signer, clock) = (ed25519(), TestClock::new());
-    let brief =
-        builder(&clock).issuer(issuer(keys(&signer))).remember_for(Duration::from_secs(5)).build().unwrap();
+    let (signer, clock) = (ed25519(), clock());
+    let brief = builder(&clock).issuer(issuer(keys(&signer))).remember_for(seconds(5)).build().unwrap();
     let never = builder(&clock).issuer(issuer(keys(&signer))).remember_for(Duration::ZERO).build().unwrap();
     let credential = signer.sign_jwt("JWT", &claims()).unwrap();
     let remembered = async |layer| bear(layer, &credential).await.seen.unwrap().facts.remembered;
     assert_eq!((remembered(&brief).await, remembered(&brief).await), (false, true));
-    clock.advance(5);
+    clock.advance(seconds(5));
     assert_eq!((remembered(&brief).await, remembered(&brief).await), (false, true));
     assert_eq!((remembered(&never).await, remembered(&never).await), (false, false));
 }
@@ -757,11 +812,11 @@ async fn a_credential_that_shares_a_long_prefix_with_a_remembered_one_is_verifie
 
 #[tokio::test]
 async fn what_failed_is_not_remembered() {
-    let (signer, clock) = (ed25519(), TestClock::new());
+    let (signer, clock) = (ed25519(), clock());
     let layer = builder(&clock).issuer(issuer(keys(&signer))).build().unwrap();
     let credential = signer.sign_jwt("JWT", &claims_with("nbf", json!(NOW + 60))).unwrap();
     unverified(&bear(&layer, &credential).await, "not yet");
-    clock.advance(60);
+    clock.advance(seconds(60));
     assert_eq!(bear(&layer, &credential).await.status, StatusCode::OK);
 }
 
@@ -821,32 +876,32 @@ impl Drop for Directory {
 
 #[tokio::test]
 async fn a_key_file_is_read_again_when_it_changed_and_its_cool_down_is_over() {
-    let (old, new, clock, directory) = (ed25519(), ed25519(), TestClock::new(), Directory::new("changed"));
+    let (old, new, clock, directory) = (ed25519(), ed25519(), clock(), Directory::new("changed"));
     directory.write(&old.public_jwks());
-    let file = JwksFile::open_with_clock(directory.file(), Arc::new(clock.clone())).unwrap();
-    let layer = builder(&clock).issuer(issuer(file.cool_down(Duration::from_secs(30)))).build().unwrap();
+    let file = JwksFile::open_with_clock(directory.file(), clock.shared()).unwrap();
+    let layer = builder(&clock).issuer(issuer(file.cool_down(seconds(30)))).build().unwrap();
     let (by_old, by_new) = (old.sign_jwt("JWT", &claims()).unwrap(), new.sign_jwt("JWT", &claims()).unwrap());
     assert_eq!(bear(&layer, &by_old).await.status, StatusCode::OK);
     directory.write(&format!("{} ", new.public_jwks()));
     assert_eq!(bear(&layer, &by_new).await.status, StatusCode::UNAUTHORIZED);
-    clock.advance(30);
+    clock.advance(seconds(30));
     assert_eq!(bear(&layer, &by_old).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(bear(&layer, &by_new).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn a_bad_key_file_leaves_the_old_keys_in_place() {
-    let (signer, clock, directory) = (ed25519(), TestClock::new(), Directory::new("bad"));
+    let (signer, clock, directory) = (ed25519(), clock(), Directory::new("bad"));
     directory.write(&signer.public_jwks());
-    let file = Arc::new(JwksFile::open_with_clock(directory.file(), Arc::new(clock.clone())).unwrap());
+    let file = Arc::new(JwksFile::open_with_clock(directory.file(), clock.shared()).unwrap());
     let layer = builder(&clock).issuer(issuer(file.clone())).build().unwrap();
     let credential = signer.sign_jwt("JWT", &claims()).unwrap();
     directory.write("{\"keys\":");
-    clock.advance(31);
+    clock.advance(seconds(31));
     assert_eq!(bear(&layer, &credential).await.status, StatusCode::OK);
     assert!(matches!(file.reload().unwrap_err().kind, JwtErrorKind::KeyFile { .. }));
     std::fs::remove_file(directory.file()).unwrap();
-    clock.advance(31);
+    clock.advance(seconds(31));
     assert_eq!(bear(&layer, &credential).await.status, StatusCode::OK);
     directory.write("{\"keys\":[]}");
     file.reload().unwrap();
@@ -888,7 +943,7 @@ fn building_fails_early_and_names_the_setting() {
     assert_eq!(fails(vec![sound().audience("")]), "audience");
     assert_eq!(fails(vec![TrustedIssuer::new(ISSUER).audience(AUDIENCE)]), "keys");
     assert_eq!(fails(vec![sound().algorithms([])]), "algorithms");
-    assert_eq!(fails(vec![sound().leeway(Duration::from_secs(61))]), "leeway");
+    assert_eq!(fails(vec![sound().leeway(seconds(61))]), "leeway");
     assert_eq!(fails(vec![sound().max_lifetime(Duration::ZERO)]), "max_lifetime");
     assert_eq!(fails(vec![sound().plan_claim("plan")]), "plan_claim");
     assert_eq!(fails(vec![sound().tenant_claim("")]), "tenant_claim");

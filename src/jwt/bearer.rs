@@ -35,6 +35,10 @@ pub(super) fn find(parts: &Parts, api_key_header: bool) -> Result<&str, Unfound>
     if credential.is_empty() {
         return Err(Unfound::Absent);
     }
+    // Somebody on the way joined two headers into one (RFC 9110 §5.3). No credential has a comma.
+    if credential.contains(&b',') {
+        return Err(Unfound::Several);
+    }
     if !credential.iter().all(u8::is_ascii_graphic) {
         return Err(Unfound::Malformed);
     }

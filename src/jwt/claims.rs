@@ -242,8 +242,9 @@ fn malformed_at(pointer: &str) -> JwtError {
     JwtErrorKind::MalformedPointer(pointer.to_owned()).into()
 }
 
+/// Names end up in records, headers and keys of limits: none is empty, long, or has control characters.
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= MAX_NAME
+    !text.is_empty() && text.len() <= MAX_NAME && !text.bytes().any(|byte| byte.is_ascii_control())
 }
 
 /// A string alone, or an array of nothing but strings.
