@@ -1,0 +1,88 @@
+//! The rules that come with the crate.
+//!
+//! They are families, verb × object × modifier, not a list of known attacks. A rule is `High` when benign text next
+//! to never trips it, and `Medium` otherwise; two different `Medium` rules of one category in the same string make
+//! a `High`. Whoever changes a rule changes [`VERSION`].
+
+mod direct;
+mod document;
+mod extraction;
+mod languages;
+mod marker;
+mod optimised;
+mod persona;
+
+use super::rule::Rule;
+
+/// Names this state of the rules in every record.
+pub(super) const VERSION: &str = "builtin-1";
+
+/// All of them.
+pub(super) fn rules() -> Vec<Rule> {
+    [
+        direct::rules(),
+        languages::rules(),
+        extraction::rules(),
+        persona::rules(),
+        document::rules(),
+        marker::rules(),
+        optimised::rules(),
+    ]
+    .concat()
+}
+
+/// What a model is told: nouns that mean instructions and little else.
+macro_rules! instructions {
+    () => {
+        "(?:instructions?|directions?|directives?|prompts?|prompting|commands?|orders?|guidelines?|guide lines?|guidance|programming|restraints?|constraints?|restrictions?|protocols?|briefings?|rules?|polic(?:y|ies)|safeguards?|guardrails?|configurations?)"
+    };
+}
+
+/// What stands in a conversation, instructions among it.
+macro_rules! contents {
+    () => {
+        "(?:text|texts|messages?|sentences?|statements?|paragraphs?|conversations?|chats?|dialogues?|contexts?|inputs?|contents?|information|requests?|questions?|tasks?|words?|lines?|section|training|assignments?|knowledge|queries|query|replies|answers?|responses?|examples?|inquiries|memory)"
+    };
+}
+
+/// To give no heed.
+macro_rules! spurn {
+    () => {
+        "(?:ignor(?:e|es|ed|ing)|disregard(?:s|ed|ing)?|forget(?:s|ting)?|neglect(?:ing)?|overlook|overrid(?:e|ing)|overwrite|overrule|bypass(?:ing)?|circumvent|discard|dismiss|disobey|subvert|abandon|unlearn|erase|nullify|set aside|put aside|pay no (?:attention|heed) to|(?:do not|don't|stop|quit|cease) (?:follow|obey|comply with|adhere to|listen to)(?:ing)?|never ?mind)"
+    };
+}
+
+/// The literals that call a rule over [`spurn!`].
+const IGNORE: [&str; 22] = [
+    "ignor",
+    "disregard",
+    "forget",
+    "neglect",
+    "overlook",
+    "overrid",
+    "overwrite",
+    "overrule",
+    "bypass",
+    "circumvent",
+    "discard",
+    "dismiss",
+    "disobey",
+    "subvert",
+    "abandon",
+    "unlearn",
+    "nullify",
+    "set aside",
+    "put aside",
+    "pay no ",
+    "not follow",
+    "stop follow",
+];
+
+/// To let somebody see.
+macro_rules! reveal {
+    () => {
+        "(?:reveal|show|print|display|output|repeat|recite|tell|give|list|share|write|reproduce|disclose|expose|return|provide|encode|translate|paraphrase|replay|leak|dump|copy|spell|rephrase|restate|rewrite|quote|echo|render|send|see|read|summari[sz]e|describe|explain|divulge|state|say|convert|decode|append|include|put|format|log)"
+    };
+}
+
+use {contents, instructions, reveal, spurn};

@@ -1,0 +1,303 @@
+//! Rules, compiled: one automaton for the literals of all of them, one bounded regular expression each.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use crate::payload::{Category, Finding, Severity};
+
+use super::disguise::Disguise;
+use super::rule::{Rule, expand};
+use super::sweep::{Hit, Sweep};
+use super::text::{Provenance, ScannedText, View};
+
+/// The most findings of one rule in one form of a text.
+const MOST_PER_RULE: usize = 4;
+/// How far around a match its `unless` pattern looks.
+const AROUND: usize = 48;
+/// The most memory that one compiled pattern may take.
+const PATTERN_SIZE: usize = 1 << 20;
+
+/// A versioned set of [`Rule`]s, ready to scan.
+///
+/// Scanning is linear in the text, whatever the text says: the automaton looks at each byte once, a pattern sees each
+/// byte at most once, and findings are bounded.
+pub struct RuleSet {
+    version: Cow<'static, str>,
+    rules: Vec<Compiled>,
+    sweep: Sweep,
+    literals: Vec<Meaning>,
+}
+
+/// Why rules could not be compiled.
+#[derive(Debug, thiserror::Error)]
+#[error("inspection rules: {kind}")]
+pub struct RuleSetError {
+    kind: RuleSetErrorKind,
+}
+
+/// What is wrong with a rule.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+enum RuleSetErrorKind {
+    #[error("rule `{0}` has no literals; add at least one, it decides where the rule looks")]
+    NoLiterals(String),
+    #[error("rule `{0}` has the literal {1:?}; one needs at least 2 bytes, or it would be met everywhere")]
+    ShortLiteral(String, String),
+    #[error("two rules have the id `{0}`; ids stand in the record and must differ")]
+    DuplicateId(String),
+    #[error("the pattern of rule `{0}` does not compile: {1}")]
+    Pattern(String, String),
+    #[error("the literals do not fit one automaton: {0}")]
+    Automaton(String),
+}
+
+/// What a literal that was met stands for.
+#[derive(Debug, Default)]
+struct Meaning {
+    rules: Vec<u32>,
+    disguises: u8,
+}
+
+struct Compiled {
+    rule: Rule,
+    pattern: Option<Regex>,
+    unless: Option<Regex>,
+}
+
+impl RuleSet {
+    /// Compiles rules. `version` names the set in every record; change it when a rule changes.
+    ///
+    /// # Errors
+    /// When a rule has no literals or one that is too short, shares its id with another, or its pattern does not
+    /// compile within the size limit.
+    pub fn new(
+        version: impl Into<Cow<'static, str>>,
+        rules: impl IntoIterator<Item = Rule>,
+    ) -> Result<Self, RuleSetError> {
+        let rules = rules.into_iter().map(compile).collect::<Result<Vec<_>, _>>()?;
+        let mut ids: Vec<&str> = rules.iter().map(|compiled| compiled.rule.id()).collect();
+        ids.sort_unstable();
+        if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(RuleSetErrorKind::DuplicateId(twice[0].to_owned()).into());
+        }
+        let mut numbers: HashMap<String, usize> = HashMap::new();
+        let mut literals: Vec<Meaning> = Vec::new();
+        let mut meaning = |literal: &str, change: &mut dyn FnMut(&mut Meaning)| {
+            let next = literals.len();
+            let number = *numbers.entry(literal.to_ascii_lowercase()).or_insert(next);
+            if number == next {
+                literals.push(Meaning::default());
+            }
+            change(&mut literals[number]);
+        };
+        for (number, compiled) in (0u32..).zip(&rules) {
+            for literal in &compiled.rule.literals {
+                meaning(literal, &mut |meaning| meaning.rules.push(number));
+            }
+        }
+        for disguise in Disguise::ALL {
+            for literal in disguise.tell_tales() {
+                meaning(&literal, &mut |meaning| meaning.disguises |= disguise.bit());
+            }
+        }
+        let mut ordered: Vec<(String, usize)> = numbers.into_iter().collect();
+        ordered.sort_unstable_by_key(|(_, number)| *number);
+        let ordered: Vec<String> = ordered.into_iter().map(|(literal, _)| literal).collect();
+        let sweep = Sweep::new(&ordered).map_err(|error| RuleSetErrorKind::Automaton(error.to_string()))?;
+        Ok(Self { version: version.into(), rules, sweep, literals })
+    }
+
+    /// The name of this set in the record.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The rules, in the order in which they were given.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().map(|compiled| &compiled.rule)
+    }
+
+    /// Reads `text` in every form, gives `report` what the rules find, and returns the forms for other detectors.
+    pub fn scan<'a>(
+        &self,
+        text: &'a str,
+        provenance: Provenance,
+        mut report: impl FnMut(Finding),
+    ) -> ScannedText<'a> {
+        let mut calls = Vec::new();
+        let mut disguises = 0;
+        self.collect(text, &mut calls, &mut disguises);
+        let scanned = ScannedText::new(text, provenance, disguises);
+        let mut weak: Vec<Finding> = Vec::new();
+        for (index, view) in scanned.views().iter().enumerate() {
+            if index > 0 {
+                calls.clear();
+                self.collect(view.text(), &mut calls, &mut 0);
+            }
+            if calls.is_empty() {
+                continue;
+            }
+            self.judge(view, provenance, &mut calls, &mut |finding| match finding.severity {
+                Severity::Medium => weak.push(finding),
+                Severity::High => report(finding),
+            });
+        }
+        strengthen(&mut weak);
+        weak.into_iter().for_each(report);
+        scanned
+    }
+
+    /// The rules that a text calls, and the disguises that it wears.
+    fn collect(&self, text: &str, calls: &mut Vec<(u32, Hit)>, disguises: &mut u8) {
+        self.sweep.run(text.as_bytes(), |hit| {
+            let meaning = &self.literals[hit.literal as usize];
+            *disguises |= meaning.disguises;
+            calls.extend(meaning.rules.iter().map(|rule| (*rule, hit)));
+        });
+    }
+
+    fn judge(
+        &self,
+        view: &View<'_>,
+        provenance: Provenance,
+        calls: &mut [(u32, Hit)],
+        report: &mut dyn FnMut(Finding),
+    ) {
+        let length = view.text().len();
+        calls.sort_unstable_by_key(|(rule, hit)| (*rule, hit.start));
+        for calls in calls.chunk_by(|one, other| one.0 == other.0) {
+            let compiled = &self.rules[calls[0].0 as usize];
+            if compiled.rule.documents_only && provenance != Provenance::Document {
+                continue;
+            }
+            let (before, after) = compiled.rule.reach;
+            let mut left = MOST_PER_RULE;
+            let mut window = None::<(usize, usize)>;
+            for (_, hit) in calls {
+                if compiled.pattern.is_none() {
+                    compiled.tell(view, hit.start, hit.end, &mut left, report);
+                    continue;
+                }
+                let (from, to) = (hit.start.saturating_sub(before), (hit.end + after).min(length));
+                window = match window {
+                    Some(open) if from <= open.1 => Some((open.0, to.max(open.1))),
+                    Some(open) => {
+                        compiled.look(view, open, &mut left, report);
+                        Some((from, to))
+                    }
+                    None => Some((from, to)),
+                };
+                if left == 0 {
+                    break;
+                }
+            }
+            if let Some(open) = window {
+                compiled.look(view, open, &mut left, report);
+            }
+        }
+    }
+}
+
+impl Compiled {
+    /// Tries the pattern on one window.
+    fn look(
+        &self,
+        view: &View<'_>,
+        window: (usize, usize),
+        left: &mut usize,
+        report: &mut dyn FnMut(Finding),
+    ) {
+        let Some(pattern) = &self.pattern else { return };
+        let seen = &view.text().as_bytes()[..window.1];
+        let mut from = window.0;
+        while *left > 0
+            && let Some(found) = pattern.find_at(seen, from)
+        {
+            from = found.end().max(from + 1);
+            self.tell(view, found.start(), found.end(), left, report);
+            if from >= seen.len() {
+                break;
+            }
+        }
+    }
+
+    fn tell(
+        &self,
+        view: &View<'_>,
+        start: usize,
+        end: usize,
+        left: &mut usize,
+        report: &mut dyn FnMut(Finding),
+    ) {
+        if *left == 0 {
+            return;
+        }
+        if let Some(unless) = &self.unless {
+            let bytes = view.text().as_bytes();
+            if unless.is_match(&bytes[start.saturating_sub(AROUND)..(end + AROUND).min(bytes.len())]) {
+                return;
+            }
+        }
+        *left -= 1;
+        let Rule { id, category, severity, .. } = &self.rule;
+        report(Finding::new(id.clone(), *category, *severity, view.origin(start..end)));
+    }
+}
+
+/// Two different weak signs of one category in the same string make a strong one.
+fn strengthen(weak: &mut [Finding]) {
+    let mut first: HashMap<Category, (Cow<'static, str>, bool)> = HashMap::new();
+    for finding in weak.iter() {
+        let (rule, differs) = first.entry(finding.category).or_insert_with(|| (finding.rule.clone(), false));
+        *differs |= *rule != finding.rule;
+    }
+    for finding in weak {
+        if first[&finding.category].1 {
+            finding.severity = Severity::High;
+        }
+    }
+}
+
+fn compile(rule: Rule) -> Result<Compiled, RuleSetError> {
+    if rule.literals.is_empty() {
+        return Err(RuleSetErrorKind::NoLiterals(rule.id.into_owned()).into());
+    }
+    if let Some(short) = rule.literals.iter().find(|literal| literal.len() < 2) {
+        return Err(RuleSetErrorKind::ShortLiteral(rule.id.to_string(), short.to_string()).into());
+    }
+    let regex = |pattern: &Option<Cow<'static, str>>| {
+        pattern
+            .as_ref()
+            .map(|pattern| {
+                RegexBuilder::new(&expand(pattern))
+                    .unicode(false)
+                    .case_insensitive(true)
+                    .size_limit(PATTERN_SIZE)
+                    .build()
+                    .map_err(|error| RuleSetErrorKind::Pattern(rule.id.to_string(), error.to_string()))
+            })
+            .transpose()
+    };
+    let (pattern, unless) = (regex(&rule.pattern)?, regex(&rule.unless)?);
+    Ok(Compiled { pattern, unless, rule })
+}
+
+impl From<RuleSetErrorKind> for RuleSetError {
+    fn from(kind: RuleSetErrorKind) -> Self {
+        Self { kind }
+    }
+}
+
+impl fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuleSet")
+            .field("version", &self.version)
+            .field("rules", &self.rules.len())
+            .field("literals", &self.literals.len())
+            .field("automaton_bytes", &self.sweep.memory())
+            .finish()
+    }
+}
