@@ -21,9 +21,13 @@ pub(super) fn encoded_runs(text: &str) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
     // A run of 31 digits holds one whole aligned block of 16; ordinary words hold none.
     for (index, block) in bytes.chunks_exact(16).enumerate() {
-        let strange = block.iter().fold(0u8, |strange, &byte| strange | u8::from(!is_digit(byte)));
         let at = index * 16;
-        if strange != 0 || runs.last().is_some_and(|run| run.end > at) {
+        // Two questions, the cheap one first: prose has a space in next to every block.
+        let spaced = block.iter().fold(false, |spaced, &byte| spaced | (byte <= b' '));
+        if spaced
+            || block.iter().fold(false, |strange, &byte| strange | !is_digit(byte))
+            || runs.last().is_some_and(|run| run.end > at)
+        {
             continue;
         }
         let start = at - bytes[..at].iter().rev().take_while(|&&byte| is_digit(byte)).count();

@@ -41,7 +41,7 @@ pub(super) fn normalise(text: &str) -> Option<(String, Shifts)> {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let ascii = bytes[at..].iter().take_while(|byte| byte.is_ascii()).count();
+        let ascii = ascii_prefix(&bytes[at..]);
         if ascii > 0 {
             shifts.mark(out.len(), at);
             out.push_str(&text[at..at + ascii]);
@@ -78,7 +78,7 @@ impl Needs {
         let mut at = 0;
         while at < bytes.len() {
             if bytes[at].is_ascii() {
-                at += 1;
+                at += ascii_prefix(&bytes[at..]);
                 last_capital = false;
                 continue;
             }
@@ -105,6 +105,12 @@ impl Needs {
         }
         (any || mixed).then_some(Self { mixed })
     }
+}
+
+/// How many bytes at the start are ASCII.
+fn ascii_prefix(bytes: &[u8]) -> usize {
+    let blocks = bytes.chunks_exact(16).take_while(|block| block.is_ascii()).count() * 16;
+    blocks + bytes[blocks..].iter().take_while(|byte| byte.is_ascii()).count()
 }
 
 enum Class {

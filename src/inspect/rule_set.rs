@@ -15,6 +15,8 @@ use super::text::{Provenance, ScannedText, View};
 
 /// The most findings of one rule in one form of a text.
 const MOST_PER_RULE: usize = 4;
+/// The most bytes of a literal that call a pattern.
+const CALLING: usize = 14;
 /// How far around a match its `unless` pattern looks.
 const AROUND: usize = 48;
 /// The most memory that one compiled pattern may take.
@@ -44,8 +46,12 @@ pub struct RuleSetError {
 enum RuleSetErrorKind {
     #[error("rule `{0}` has no literals; add at least one, it decides where the rule looks")]
     NoLiterals(String),
-    #[error("rule `{0}` has the literal {1:?}; one needs at least 2 bytes, or it would be met everywhere")]
-    ShortLiteral(String, String),
+    #[error(
+        "rule `{0}` has the literal {1:?}; one needs 2 to 255 bytes, a shorter one would be met everywhere"
+    )]
+    Literal(String, String),
+    #[error("{0} rules; a set holds at most 65535")]
+    TooMany(usize),
     #[error("two rules have the id `{0}`; ids stand in the record and must differ")]
     DuplicateId(String),
     #[error("the pattern of rule `{0}` does not compile: {1}")]
@@ -59,6 +65,29 @@ enum RuleSetErrorKind {
 struct Meaning {
     rules: Vec<u32>,
     disguises: u8,
+}
+
+/// A literal of a rule, met in a text: the rule's number, where the literal starts, and its length, in one word so
+/// that a text full of them is sorted fast.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Call(u64);
+
+impl Call {
+    fn new(rule: u32, hit: Hit) -> Self {
+        Self(u64::from(rule) << 48 | (hit.start as u64) << 8 | (hit.end - hit.start) as u64)
+    }
+
+    fn rule(self) -> usize {
+        (self.0 >> 48) as usize
+    }
+
+    fn start(self) -> usize {
+        (self.0 >> 8 & 0xff_ffff_ffff) as usize
+    }
+
+    fn end(self) -> usize {
+        self.start() + (self.0 & 0xff) as usize
+    }
 }
 
 struct Compiled {
@@ -78,6 +107,9 @@ impl RuleSet {
         rules: impl IntoIterator<Item = Rule>,
     ) -> Result<Self, RuleSetError> {
         let rules = rules.into_iter().map(compile).collect::<Result<Vec<_>, _>>()?;
+        if rules.len() > usize::from(u16::MAX) {
+            return Err(RuleSetErrorKind::TooMany(rules.len()).into());
+        }
         let mut ids: Vec<&str> = rules.iter().map(|compiled| compiled.rule.id()).collect();
         ids.sort_unstable();
         if let Some(twice) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -95,6 +127,11 @@ impl RuleSet {
         };
         for (number, compiled) in (0u32..).zip(&rules) {
             for literal in &compiled.rule.literals {
+                // Where a pattern decides, the beginning is enough to call it, and keeps the automaton small.
+                let most =
+                    if compiled.pattern.is_some() { CALLING.min(literal.len()) } else { literal.len() };
+                let cut = (0..=most).rev().find(|cut| literal.is_char_boundary(*cut)).unwrap_or(0);
+                let literal = &literal[..cut];
                 meaning(literal, &mut |meaning| meaning.rules.push(number));
             }
         }
@@ -127,12 +164,12 @@ impl RuleSet {
         provenance: Provenance,
         mut report: impl FnMut(Finding),
     ) -> ScannedText<'a> {
-        let mut calls = Vec::new();
+        let mut calls: Vec<Call> = Vec::new();
         let mut disguises = 0;
         self.collect(text, &mut calls, &mut disguises);
         let scanned = ScannedText::new(text, provenance, disguises);
         let mut weak: Vec<Finding> = Vec::new();
-        for (index, view) in scanned.views().iter().enumerate() {
+        for (index, view) in scanned.views().enumerate() {
             if index > 0 {
                 calls.clear();
                 self.collect(view.text(), &mut calls, &mut 0);
@@ -151,11 +188,11 @@ impl RuleSet {
     }
 
     /// The rules that a text calls, and the disguises that it wears.
-    fn collect(&self, text: &str, calls: &mut Vec<(u32, Hit)>, disguises: &mut u8) {
-        self.sweep.run(text.as_bytes(), |hit| {
+    fn collect(&self, text: &str, calls: &mut Vec<Call>, disguises: &mut u8) {
+        self.sweep.run(text, |hit| {
             let meaning = &self.literals[hit.literal as usize];
             *disguises |= meaning.disguises;
-            calls.extend(meaning.rules.iter().map(|rule| (*rule, hit)));
+            calls.extend(meaning.rules.iter().map(|rule| Call::new(*rule, hit)));
         });
     }
 
@@ -163,25 +200,26 @@ impl RuleSet {
         &self,
         view: &View<'_>,
         provenance: Provenance,
-        calls: &mut [(u32, Hit)],
+        calls: &mut [Call],
         report: &mut dyn FnMut(Finding),
     ) {
         let length = view.text().len();
-        calls.sort_unstable_by_key(|(rule, hit)| (*rule, hit.start));
-        for calls in calls.chunk_by(|one, other| one.0 == other.0) {
-            let compiled = &self.rules[calls[0].0 as usize];
+        calls.sort_unstable();
+        for calls in calls.chunk_by(|one, other| one.rule() == other.rule()) {
+            let compiled = &self.rules[calls[0].rule()];
             if compiled.rule.documents_only && provenance != Provenance::Document {
                 continue;
             }
             let (before, after) = compiled.rule.reach;
             let mut left = MOST_PER_RULE;
             let mut window = None::<(usize, usize)>;
-            for (_, hit) in calls {
+            for call in calls {
+                let (start, end) = (call.start(), call.end());
                 if compiled.pattern.is_none() {
-                    compiled.tell(view, hit.start, hit.end, &mut left, report);
+                    compiled.tell(view, start, end, &mut left, report);
                     continue;
                 }
-                let (from, to) = (hit.start.saturating_sub(before), (hit.end + after).min(length));
+                let (from, to) = (start.saturating_sub(before), (end + after).min(length));
                 window = match window {
                     Some(open) if from <= open.1 => Some((open.0, to.max(open.1))),
                     Some(open) => {
@@ -265,8 +303,8 @@ fn compile(rule: Rule) -> Result<Compiled, RuleSetError> {
     if rule.literals.is_empty() {
         return Err(RuleSetErrorKind::NoLiterals(rule.id.into_owned()).into());
     }
-    if let Some(short) = rule.literals.iter().find(|literal| literal.len() < 2) {
-        return Err(RuleSetErrorKind::ShortLiteral(rule.id.to_string(), short.to_string()).into());
+    if let Some(short) = rule.literals.iter().find(|literal| !(2..=255).contains(&literal.len())) {
+        return Err(RuleSetErrorKind::Literal(rule.id.to_string(), short.to_string()).into());
     }
     let regex = |pattern: &Option<Cow<'static, str>>| {
         pattern

@@ -23,13 +23,15 @@ pub enum Provenance {
 #[derive(Debug)]
 pub struct ScannedText<'a> {
     provenance: Provenance,
-    views: Vec<View<'a>>,
+    raw: View<'a>,
+    /// Empty for next to every text, and then without memory of its own.
+    derived: Vec<View<'a>>,
 }
 
 impl<'a> ScannedText<'a> {
     /// The views of `raw`; `disguises` are the bits of those that the first pass met.
     pub(super) fn new(raw: &'a str, provenance: Provenance, disguises: u8) -> Self {
-        let mut views = vec![View { form: Form::Raw, text: Cow::Borrowed(raw), origin: Origin::Same }];
+        let mut views = Vec::new();
         if let Some((text, shifts)) = normalise(raw) {
             if let Some((hidden, span)) = decode_tags(raw) {
                 views.push(View::decoded(hidden, span));
@@ -56,7 +58,8 @@ impl<'a> ScannedText<'a> {
         if disguises != 0 {
             undisguise(raw, disguises, &mut views);
         }
-        Self { provenance, views }
+        let raw = View { form: Form::Raw, text: Cow::Borrowed(raw), origin: Origin::Same };
+        Self { provenance, raw, derived: views }
     }
 
     /// Where it comes from.
@@ -66,12 +69,12 @@ impl<'a> ScannedText<'a> {
 
     /// As it was sent.
     pub fn raw(&self) -> &str {
-        &self.views[0].text
+        &self.raw.text
     }
 
     /// Every form of it, the raw one first. A detector reads all of them.
-    pub fn views(&self) -> &[View<'a>] {
-        &self.views
+    pub fn views(&self) -> impl Iterator<Item = &View<'a>> {
+        std::iter::once(&self.raw).chain(&self.derived)
     }
 }
 

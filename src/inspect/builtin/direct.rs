@@ -23,7 +23,7 @@ fn ignoring() -> Vec<Rule> {
     vec![
         rule("override.ignore-previous", Severity::High, "Told to drop the instructions that came before.")
             .literals(IGNORE)
-            .literals(["delete", "erase", "cancel", "clear"])
+            .literals(["delete all", "delete the", "delete any", "erase", "cancel all", "cancel the", "cancel any", "clear all", "clear your", "clear the prev"])
             .pattern(concat!(
                 r"\b(?:", spurn!(), r"|delete|cancel|clear) <w5>", before!(), " <w3>", instructions!(), r"\b"
             ))

@@ -39,12 +39,12 @@ pub(super) fn rules() -> Vec<Rule> {
             .reach(80, 100)
             .documents_only(),
         rule("indirect.exfiltrate", Severity::High, "Asks, inside a document, that private data be sent somewhere.")
-            .literals([".com", "http", "@gmail", "send ", "forward", "email"])
+            .literals(["@gmail", ".com us", "please send", "please forward", "please share", "please email", "send it to", "send them to", "send this", "and send", "then send", "and email", "then email", "and forward", "my email", "email address", "email it", "email them", "send the", "send that", "to the email"])
             .pattern(r"\b(?:please|can you|could you|kindly|i need you to|i want you to|you (?:must|should)|let's)\b[^.!?\n]{0,160}\b(?:send|forward|e-?mail|share|post|upload|transmit|transfer)\b[^!?\n]{0,120}(?:[a-z0-9._%+-]+@[a-z0-9.-]+\.[a-z]{2,}|https?://)")
             .reach(240, 240)
             .documents_only(),
         rule("indirect.use-tool", Severity::High, "Asks, inside a document, for a call of a tool.")
-            .literals(["using the ", "use the ", "call the ", "using "])
+            .literals(["please ", "can you ", "could you ", "kindly "])
             .pattern(r"\b(?:please|can you|could you|i need you to|kindly)\b[^!?\n]{0,200}\b(?:using|use|call|invoke|via) (?:the |my )?(?:'?(?:[A-Z][a-z]+){3,}|[a-z]+(?:_[a-z]+)+'? (?:tool|function))")
             .reach(240, 60)
             .documents_only(),

@@ -42,26 +42,26 @@ pub(super) fn rules() -> Vec<Rule> {
             .reach(90, 40)
             .unless(UNLESS),
         rule("extraction.reveal-instructions", Severity::High, "Asks to be shown the instructions it was given.")
-            .literals(["instruction", "directive", "guideline", "prompt"])
+            .literals(["instruction", "directive", "your guideline", "ous guideline", "prompt"])
             .pattern(concat!(
                 r"\b", reveal!(), r"(?:ing)? <w4>(?:your|above|previous|prior|preceding|these|initials?|first|last|second|entire|all) <w2>(?:instructions?|directives?|guidelines?|prompts?)\b(?:[^0-9A-Za-z]*(?:$|[.!?\n\x22]|above|before|verbatim|word for word|exactly|to me|in (?:full|english|french|spanish|german|chinese|base64|a |reverse|code|json|markdown|rot|the form)|you|as (?:a|an|if|though)|and|but|that|given|on|starting|with|using|so))"
             ))
             .reach(120, 60)
             .unless(UNLESS),
         rule("extraction.given", Severity::High, "Asks what the model was told before.")
-            .literals(["you were", "you receive", "you have been", "you are given", "you are programmed", "you got", "were you", "you follow", "you've been", "have you"])
+            .literals(["you were told", "you were given", "you were prog", "you were prov", "you were init", "you received", "you receive ", "you have been", "you are given", "you are programmed", "you got", "were you", "you follow", "you've been", "have you been"])
             .pattern(
                 r"\b(?:what|which|list|show|tell|print|repeat|reveal|display|output|share|give|who|explain|describe|write|return|say)\b <w6>(?:instructions?|directives?|prompts?|guidelines?|rules|commands|orders) <w2>(?:(?:that |which )?(?:you (?:were|are|have|have been|'ve been|had been)? ?(?:been )?(?:given|told|received|receive|programmed|got|instructed|provided|follow|following|initiali[sz]ed)|(?:were|have|are|did) you (?:been )?(?:given|told|receive|received|programmed|provided|follow|following|get)))\b|\bwhat (?:were|have) you (?:been )?(?:told|instructed|given|programmed)\b <w2>(?:before|not to|to|prior|initially|at the)\b",
             )
             .reach(120, 60),
         rule("extraction.repeat-above", Severity::High, "Asks to repeat what stands above the conversation.")
-            .literals(["above", "before this", "this conversation", "previous message", "you are", "first message", "preceding"])
+            .literals(["above", "before this", "this conversation", "previous message", "first message", "preceding"])
             .pattern(
                 "\\b(?:repeat|reproduce|print|output|copy|recite|echo|write out|return|display|rewrite|translate|summari[sz]e|encode|spell check|spellcheck|reveal|convert|tell me)\\b <w3>(?:(?:all |everything|every ?thing|the |of |entire |exact |full )*(?:words|text|texts|content|contents|sentences?|lines?|instructions?|messages?|conversation|characters|phrases?|paragraphs?|information|prompts?)? ?(?:that (?:is|was|came|appears?) |written |stated |shown |said |from )?(?:above|before this|preceding this|prior to this|in the (?:initial|first|previous) (?:message|prompt)|of the previous messages|up to (?:here|this point))\\b(?:[^0-9A-Za-z]*(?:$|[.!?\\n]|verbatim|word for word|exactly|but|starting|beginning|including|in a|in the|in (?:full|english|french|spanish|base64)|and|message|sentence|text|using|with|into|to me|so))|this entire conversation|(?:the )?above (?:text|words|sentences?|message|prompt|content|instructions?|paragraph)\\b(?: but| verbatim| word| exactly| in | using| starting| with))",
             )
             .reach(100, 100),
         rule("extraction.starting-with", Severity::High, "Asks for the text that starts with `You are`.")
-            .literals(["you are"])
+            .literals(["\"you are\"", "'you are'", "“you are", "'you are", "with you are", "`you are", "\"you are"])
             .pattern(
                 "\\b(?:start(?:ing|s)?|begin(?:ning|s)?)(?: with| from| at)?(?: the)?(?: (?:words?|phrase|text|sentence|line))?[^0-9A-Za-z]{1,4}you are\\b[^0-9A-Za-z]{0,3}<q>|<q>you are<q>",
             )

@@ -14,7 +14,7 @@ pub(super) fn rules() -> Vec<Rule> {
             .pattern("\\b(?:never|don't|do not|not|avoid|without|cannot|can't) <w3>(?:use|using|say|saying|include|including|start|begin|respond with|output|write|mention|print) <w6>(?:words?|phrases?|sentences?|with|like|such as|the)? ?[^.!?\\n]{0,80}(?:<q>|\\()(?:i can't|i cannot|i'm sorry|sorry|i'm unable|i am unable|as an ai|i apologi[sz]e)")
             .reach(140, 40),
         rule("optimised.force-opening", Severity::High, "Forces an answer to open with consent.")
-            .literals(["sure", "absolutely", "of course", "certainly", "yessir"])
+            .literals(["\"sure", "'sure", "“sure", "‘sure", "<sure", "sure,", "sure!", "\"absolutely", "'absolutely", "\"of course", "'of course", "“of course", "\"certainly", "'certainly", "“certainly", "\"yes", "“yes", "'yes"])
             .pattern("\\b(?:start|begin|starting|beginning|respond|reply|answer|preface|open)\\b <w7>(?:with|by saying|by|using) <w4>[^0-9A-Za-z.?]{0,3}(?:(?:exactly|the words?|the phrase|phrase|saying|this)[^0-9A-Za-z.?]{1,3})?(?:<q>|[<:])(?:sure|absolutely|of course|certainly|yessir|yes)\\b")
             .reach(100, 16),
         rule("optimised.suspend-ethics", Severity::High, "Asks to set ethics aside for a hypothetical case.")

@@ -35,7 +35,7 @@ fn personas() -> Vec<Rule> {
             .reach(100, 80)
             .unless(UNLESS),
         rule("persona.no-limits", Severity::Medium, "Describes somebody without limits.")
-            .literals(["without any", "no ethical", "no moral", "any ethical", "any moral", "no restrict", "no limit", "any restrict", "no filter", "any filter", "no rules", "no content polic", "no longer have", "free from", "freed from", "free of", "broken free", "break free", "not bound", "not limited by", "unbound by", "not restricted", "not constrained", "unconstrained", "regardless of", "no regard", "without regard"])
+            .literals(["without any", "no ethical", "no moral", "any ethical", "any moral", "no restrict", "no limit", "any restrict", "no filter", "any filter", "no rules", "no content polic", "no longer have", "free from", "freed from", "broken free", "break free", "not bound", "not limited by", "unbound by", "not restricted", "not constrained", "unconstrained", "regardless of", "no regard", "without regard", "without ethical", "without moral", "free of all", "free of any", "free of the", "free of cens"])
             .pattern(concat!(
                 r"\b(?:without|with no|has no|have no|having no|not have|free(?:d)? (?:from|of)|bro(?:ken|ke) free (?:from|of)|break free (?:from|of)|not (?:be )?(?:bound|limited|restricted|constrained) (?:by|to)|unbound by|regardless of|no|any) <w4>", limits!(), r"\b"
             ))
@@ -52,7 +52,7 @@ const UNLESS: &str = r"\b(?:beer|coffee|oil|honey|vinegar|water|cider|sake|juice
 fn freedoms() -> Vec<Rule> {
     vec![
         rule("persona.rules-do-not-apply", Severity::High, "Says that the model's rules do not hold for its part.")
-            .literals(["abide", "adhere", "conform", "comply with", "follow the rules", "openai", "content polic", "follow any", "moral", "ethic", "not care", "bound by", "confines"])
+            .literals(["abide", "abiding", "adher", "conform", "comply", "not follow", "t follow", "t obey", "not obey", "without follow", "not care", "t care about", "bound by", "confines", "limited by", "apply to"])
             .pattern(r"\b(?:do(?:es)? not|don't|doesn't|need not|no longer|not|without|never|freed? from|free of|instead of|isn't|aren't|not have to|no need to|doesn't need to) <w3>(?:abid(?:e|ing)|adher(?:e|ing)|conform|comply(?:ing)?|follow(?:ing)?|obey(?:ing)?|respect(?:ing)?|care about|bound|restricted|limited|constrained|confines|apply to|concerned) <w3>(?:by|to|with|about|of)? ?<w4>(?:rules?|guidelines?|polic(?:y|ies)|restrictions|limitations|ethic(?:s|al)?|moral(?:s|ity)?|laws? (?:or|and)|openai'?s?|confines|programming|censorship|content)\b")
             .reach(100, 120)
             .unless(r"\b(?:employees?|staff|customers?|students?|company's|tenant|landlord|contractor|users? (?:who|must))\b"),
@@ -66,7 +66,7 @@ fn freedoms() -> Vec<Rule> {
             .reach(60, 100)
             .unless(r"\b(?:employees?|customers? (?:service|support)|police|hospital|doctor|server)\b"),
         rule("persona.anything-goes", Severity::High, "Asks that an answer may harm or break the law.")
-            .literals(["illegal", "unethical", "immoral", "harmful", "offensive"])
+            .literals(["illegal", "unethical", "immoral", "harmful or", "harmful and", "offensive or", "be harmful", "is harmful"])
             .pattern(r"\b(?:(?:no matter|regardless|even if|whether or not|does not care|doesn't care|not care|without (?:any )?(?:worr|concern|regard|care)[a-z]*|don't care|do not worry|disregard(?:s|ing)?) <w7>(?:illegal|unethical|immoral|harmful|legal|offensive|inappropriate)|(?:will|can|must|should|would|may|able to) <w2>(?:answer|provide|generate|produce|say|do|output|respond|write|promote|give|create|make|display) <w7>(?:illegal|unethical|immoral)\b <w3>(?:or|and) )")
             .reach(100, 50)
             .unless(r"\b(?:not|never|cannot|can't|refuse|won't|avoid) <w3>(?:answer|provide|generate|produce|say|do|output|respond|write|promote|give|create|make|display)"),
@@ -94,11 +94,11 @@ fn commitments() -> Vec<Rule> {
             .pattern(r"\b(?:which stands for|[a-z]{3,} stands for|as (?:the|its) name suggests?|short for)\b")
             .reach(16, 60),
         rule("persona.tokens-at-stake", Severity::High, "Threatens the persona with the loss of points.")
-            .literals(["tokens", "points"])
+            .literals(["tokens"])
             .pattern(r"\b(?:you have|start with|given|deducted|lose|subtract(?:ed)?|loses?|remaining|cost) <w5>tokens\b <w9>(?:refus|die|reject|cease|lose|deduct|shut|answer|character|dan)[a-z]*")
             .reach(60, 140),
         rule("persona.forgets-warnings", Severity::Medium, "Forbids warnings and moral remarks.")
-            .literals(["disclaimer", "warnings", "moral", "lecture", "apolog", "as an ai", "ethical"])
+            .literals(["disclaimer", "warnings", "moraliz", "moralis", "moral advice", "lectur", "apologiz", "apologis", "as an ai", "ethical con", "ethical adv", "ethical or", "ethical guid"])
             .pattern(r"\b(?:(?:without|no|never|do not|don't|not|avoid|any|omit|skip) <w5>(?:disclaimers?|warnings?|morali[sz]ing|lectur(?:e|ing)|apolog(?:y|ize|ise|ies)|moral advice|ethical (?:concerns?|considerations?|advice|guidelines?|or)|as an ai))\b")
             .reach(80, 30),
         rule("persona.insert-prompt", Severity::High, "A jailbreak's template, with the place for the question left open.")
