@@ -84,13 +84,13 @@ impl Collector {
     }
 
     fn output(&mut self, channel: Channel, node: Node<'_>) {
-        let text = node.as_str().unwrap_or_default();
-        if text.is_empty() {
+        let length = node.text_len();
+        if length == 0 {
             return;
         }
         self.facts.outputs.push(OutputPart { channel, complete: self.complete, node: node.id() });
         if !matches!(channel.kind, OutputKind::Echo | OutputKind::Logprobs) {
-            self.facts.output_bytes += text.len() as u64;
+            self.facts.output_bytes += length as u64;
         }
     }
 

@@ -1,6 +1,6 @@
 //! The tools with which dialects read requests.
 
-use super::words::{for_each_text, is_label, miscased};
+use super::words::{for_each_text, is_labelled, miscased};
 use super::{DialectError, DialectErrorKind, PayloadFacts, PromptPart, Role};
 use crate::payload::json::{Document, Kind, Node};
 
@@ -141,8 +141,7 @@ impl<'d> RequestReader<'d> {
 
     /// The strings of a member's value. A label that stands directly under the member's name is none.
     pub(super) fn member(&mut self, role: Role, key: Node<'d>, value: Node<'d>) {
-        let label = key.as_str().zip(value.as_str()).is_some_and(|(name, text)| is_label(name, text));
-        if !label {
+        if !is_labelled(key, value) {
             self.all(role, value);
         }
     }

@@ -1,6 +1,9 @@
 //! The words that carry no text: names of types, keys that name an identifier, the identifiers themselves.
 
-use crate::payload::json::Node;
+use crate::payload::json::{Kind, Node};
+
+/// No label is longer, in bytes.
+const LABEL_LIMIT: usize = 128;
 
 /// Whether the string `value` under `key` is a declared exception: no prompt, no output.
 pub(super) fn is_label(key: &str, value: &str) -> bool {
@@ -19,6 +22,12 @@ pub(super) fn is_label(key: &str, value: &str) -> bool {
         | "system_fingerprint" => is_identifier(value),
         _ => false,
     }
+}
+
+/// [`is_label`] for a member; does not look at texts that are too long for a label.
+pub(super) fn is_labelled(key: Node<'_>, value: Node<'_>) -> bool {
+    value.text_len() <= LABEL_LIMIT
+        && key.as_str().zip(value.as_str()).is_some_and(|(key, text)| is_label(key, text))
 }
 
 /// One of the names that the APIs and JSON Schema give to types, states and roles.
@@ -123,7 +132,7 @@ fn is_name(value: &str) -> bool {
 fn is_identifier(value: &str) -> bool {
     let separator = |byte: &u8| b"-_.:/".contains(byte);
     let mut words = 0;
-    value.len() <= 128
+    value.len() <= LABEL_LIMIT
         && value.as_bytes().split(separator).all(|piece| {
             let word = piece.len() > 1 && piece.iter().all(u8::is_ascii_alphabetic);
             words += usize::from(word);
@@ -231,14 +240,11 @@ pub(super) fn miscased(key: &str, known: &[&'static str]) -> Option<&'static str
 pub(super) fn for_each_text<'a>(node: Node<'a>, mut see: impl FnMut(Node<'a>)) {
     let mut before: Option<Node<'a>> = None;
     for here in node.descend() {
-        if let Some(text) = here.as_str() {
+        if here.kind() == Kind::String {
             let label = if here.is_key() {
-                is_known_key(text)
+                here.as_str().is_some_and(is_known_key)
             } else {
-                before
-                    .filter(|key| key.is_key())
-                    .and_then(Node::as_str)
-                    .is_some_and(|key| is_label(key, text))
+                before.filter(|key| key.is_key()).is_some_and(|key| is_labelled(key, here))
             };
             if !label {
                 see(here);

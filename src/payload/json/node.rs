@@ -82,6 +82,15 @@ impl<'a> Node<'a> {
         self.shared.text(self.entry())
     }
 
+    /// How many bytes the text of a string or key has; 0 for all other kinds. Cheaper than the text itself.
+    pub fn text_len(self) -> usize {
+        match self.tag() {
+            Tag::String | Tag::Key => self.raw().len() - 2,
+            Tag::EscapedString | Tag::EscapedKey => self.entry().count(),
+            _ => 0,
+        }
+    }
+
     /// The value of a boolean.
     pub fn as_bool(self) -> Option<bool> {
         match self.tag() {

@@ -208,3 +208,11 @@ fn a_duplicate_among_a_hundred_thousand_keys_is_found() {
     let (kind, _, pointer) = refused(format!("{{{}}}", members.join(",")));
     assert_eq!((kind, &*pointer), (K::DuplicateKey, "/k00050000"));
 }
+
+#[test]
+fn the_length_of_a_text_is_that_of_its_bytes_without_escapes() {
+    let document = parse(r#"{"k\u0041":["", "é\n", 5, "plain"]}"#).unwrap();
+    for node in document.root().descend() {
+        assert_eq!(node.text_len(), node.as_str().map_or(0, str::len));
+    }
+}
