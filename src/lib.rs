@@ -23,4 +23,5 @@ pub mod testing;
 
 #[cfg(feature = "axum")]
 pub use extract::Payload;
+pub use gate::Gate;
 pub use principal::Principal;

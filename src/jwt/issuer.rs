@@ -58,6 +58,11 @@ impl TrustedIssuer {
         }
     }
 
+    /// The issuer's name, as it stands in `iss`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Adds a name of this service: `aud` must hold one of them. At least one is needed.
     pub fn audience(mut self, audience: impl Into<Box<str>>) -> Self {
         self.audiences.push(audience.into());

@@ -275,6 +275,19 @@ impl Plan {
     }
 }
 
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if self.unlimited {
+            return f.write_str(": UNLIMITED");
+        }
+        for (i, limit) in self.limits.iter().enumerate() {
+            write!(f, "{}{limit}", if i == 0 { ": " } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
 /// The plans a gate knows, looked up by the plan name in the verified principal.
 ///
 /// A caller whose principal names no plan, or one that is not known, gets the default plan if one was chosen, and is
@@ -297,6 +310,18 @@ pub struct Plans {
     plans: Vec<Plan>,
     by_name: HashMap<Arc<str>, usize>,
     default: Option<usize>,
+}
+
+impl fmt::Display for Plans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, plan) in self.plans.iter().enumerate() {
+            write!(f, "{}{plan}", if i == 0 { "" } else { "; " })?;
+        }
+        match self.default_plan() {
+            Some(plan) => write!(f, "; callers without a plan have {}", plan.name()),
+            None => f.write_str("; callers without a plan are refused"),
+        }
+    }
 }
 
 impl Plans {

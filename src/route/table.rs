@@ -49,6 +49,11 @@ impl RouteTable {
         &self.routes
     }
 
+    /// The same, shared.
+    pub(crate) fn shared(&self) -> Arc<[Arc<Route>]> {
+        self.routes.clone()
+    }
+
     /// The route of a request.
     ///
     /// # Errors

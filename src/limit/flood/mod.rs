@@ -7,6 +7,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,6 +71,12 @@ impl FloodQuota {
         }
         let quota = Quota::with_period(interval).ok_or(zero("rate"))?;
         Ok(quota.allow_burst(burst))
+    }
+}
+
+impl fmt::Display for FloodQuota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} requests per {}, {} at once", self.rate, self.period.as_str(), self.burst)
     }
 }
 

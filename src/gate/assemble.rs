@@ -1,0 +1,204 @@
+use super::posture::{Control, Posture};
+use super::{GateBuilder, GateError, GateErrorKind};
+use crate::audit::{AuditLayer, AuditLog};
+use crate::authorize::AuthorizeLayer;
+use crate::exchange::{Context, MatchRouteLayer, Step, StepId, StepLayer};
+use crate::inspect::{InspectLayer, Inspection};
+use crate::jwt::{TrustedIssuer, VerifyJwtLayer};
+use crate::limit::{FloodQuota, LimitFloodLayer, LimitRequestsLayer, LimitUsageLayer, Limits, Per, Plans};
+use crate::principal::TrustedProxies;
+use crate::read::ReadPayloadLayer;
+use crate::route::RouteTable;
+use std::fmt;
+use std::sync::Arc;
+
+/// Everything in front of a service, in the right order. Cheap to clone; its state is shared by all clones.
+#[derive(Clone)]
+pub struct Gate {
+    pub(super) outer: StepLayer,
+    pub(super) read: ReadPayloadLayer,
+    pub(super) inner: StepLayer,
+    posture: Arc<Posture>,
+    audit: Option<AuditLog>,
+}
+
+impl Gate {
+    /// Begins a gate. See the [module](super) for an example.
+    pub fn builder() -> GateBuilder {
+        GateBuilder::new()
+    }
+
+    /// What is enforced, and what is not.
+    pub fn posture(&self) -> &Posture {
+        &self.posture
+    }
+
+    /// Where records go, unless there are none.
+    pub fn audit_log(&self) -> Option<&AuditLog> {
+        self.audit.as_ref()
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("outer", &self.outer).field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+/// How often one address may knock when nobody says otherwise.
+const FLOOD: FloodQuota = FloodQuota::new(100, Per::Second).burst(200);
+
+impl GateBuilder {
+    /// The gate.
+    ///
+    /// # Errors
+    /// When a control is neither set up nor said to be missing, or a setting cannot be used; the error names it.
+    pub fn build(mut self) -> Result<Gate, GateError> {
+        self.check_bounds()?;
+        let parts = Parts {
+            routes: RouteTable::new(std::mem::take(&mut self.routes))?,
+            limits: self.take_limits()?,
+            audit: std::mem::take(&mut self.audit).decide("audit", "danger_without_audit", || {
+                let (control, call, danger) = ("audit", ".audit(log)", "danger_without_audit");
+                Err(GateErrorKind::Missing { control, call, danger }.into())
+            })?,
+            flood: std::mem::take(&mut self.flood).decide(
+                "flood check",
+                "danger_without_flood_check",
+                || Ok(FLOOD),
+            )?,
+            inspection: std::mem::take(&mut self.inspection).decide(
+                "inspection",
+                "danger_without_inspection",
+                || Ok(Inspection::builtin()),
+            )?,
+        };
+        self.assemble(parts)
+    }
+
+    fn check_bounds(&self) -> Result<(), GateError> {
+        if self.routes.is_empty() {
+            return Err(GateErrorKind::NoRoutes.into());
+        }
+        if self.max_body_bytes == 0 {
+            return Err(GateErrorKind::Zero("max_body_bytes").into());
+        }
+        if self.max_body_time.is_zero() {
+            return Err(GateErrorKind::Zero("max_body_time").into());
+        }
+        Ok(())
+    }
+
+    fn take_limits(&mut self) -> Result<Option<Limits>, GateError> {
+        let (control, danger) = ("limits", "danger_without_limits");
+        match (self.plans.is_empty(), self.no_limits) {
+            (true, true) => return Ok(None),
+            (true, false) => {
+                let call = ".plan(Plan::new(\"free\")…)";
+                return Err(GateErrorKind::Missing { control, call, danger }.into());
+            }
+            (false, true) => return Err(GateErrorKind::Contradiction { control, danger }.into()),
+            (false, false) => {}
+        }
+        let mut plans = Plans::new(std::mem::take(&mut self.plans))?;
+        if let Some(default) = &self.default_plan {
+            plans = plans.with_default(default)?;
+        }
+        let mut limits = Limits::builder(plans);
+        if let Some(store) = self.store.take() {
+            limits = limits.store(store);
+        }
+        if let Some(meter) = self.meter.take() {
+            limits = limits.meter(meter);
+        }
+        if let Some(units) = self.output_cap {
+            limits = limits.output_cap(units);
+        }
+        Ok(Some(limits.build(self.clock.clone())?))
+    }
+
+    fn assemble(self, parts: Parts) -> Result<Gate, GateError> {
+        let controls = parts.controls(&self);
+        let enforced = controls.iter().filter(|control| control.is_enforced()).map(|control| control.step);
+        let context = Context::of_gate(self.clock, self.respond, enforced);
+        let mut outer: Vec<Box<dyn Step>> = Vec::new();
+        if let Some(log) = &parts.audit {
+            outer.push(Box::new(AuditLayer::builder(log.clone()).into_step()));
+        }
+        let proxies = TrustedProxies::new(self.proxies);
+        outer.push(Box::new(
+            MatchRouteLayer::builder(parts.routes.clone()).trusted_proxies(proxies).into_step(),
+        ));
+        if let Some(quota) = parts.flood {
+            outer.push(Box::new(LimitFloodLayer::builder(quota).context(context.clone()).into_step()?));
+        }
+        let mut jwt = VerifyJwtLayer::builder().context(context.clone());
+        for issuer in self.issuers {
+            jwt = jwt.issuer(issuer);
+        }
+        if self.api_key_header {
+            jwt = jwt.accept_api_key_header();
+        }
+        outer.push(Box::new(jwt.into_step()?));
+        if let Some(limits) = &parts.limits {
+            outer.push(Box::new(LimitRequestsLayer::builder(limits.clone()).into_step()));
+        }
+        outer.push(Box::new(AuthorizeLayer::builder().into_step()));
+        let mut inner: Vec<Box<dyn Step>> = Vec::new();
+        if let Some(inspection) = parts.inspection {
+            inner.push(Box::new(InspectLayer::builder(inspection).into_step()));
+        }
+        if let Some(limits) = parts.limits {
+            inner.push(Box::new(LimitUsageLayer::builder(limits).into_step()));
+        }
+        let read = ReadPayloadLayer::builder()
+            .max_bytes(self.max_body_bytes)
+            .max_time(self.max_body_time)
+            .answer_limits(self.answer_limits)
+            .context(context.clone());
+        Ok(Gate {
+            outer: StepLayer::of(outer, context.clone()),
+            read: read.build(),
+            inner: StepLayer::of(inner, context),
+            posture: Arc::new(Posture {
+                controls,
+                routes: parts.routes.shared(),
+                testing: cfg!(feature = "testing"),
+            }),
+            audit: parts.audit,
+        })
+    }
+}
+
+/// What a gate is put together from.
+struct Parts {
+    routes: RouteTable,
+    audit: Option<AuditLog>,
+    flood: Option<FloodQuota>,
+    limits: Option<Limits>,
+    inspection: Option<Inspection>,
+}
+
+impl Parts {
+    fn controls(&self, builder: &GateBuilder) -> Vec<Control> {
+        let issuers: Vec<&str> = builder.issuers.iter().map(TrustedIssuer::name).collect();
+        let header = if builder.api_key_header { ", in Authorization or x-api-key" } else { "" };
+        let plans = self.limits.as_ref().map(|limits| limits.plans().to_string());
+        let body = (builder.max_body_bytes, builder.max_body_time.as_secs_f64());
+        let detail = |step| match step {
+            StepId::Audit => {
+                self.audit.as_ref().map(|log| format!("every request; when full: {:?}", log.when_full()))
+            }
+            StepId::Route => {
+                Some(format!("{} routes; everything else is refused", self.routes.routes().len()))
+            }
+            StepId::Flood => self.flood.map(|quota| format!("{quota} from one address")),
+            StepId::Authenticate => Some(format!("JWT of {}{header}", issuers.join(", "))),
+            StepId::Requests | StepId::Usage => plans.clone(),
+            StepId::Authorize => Some("the scopes that the route names".to_owned()),
+            StepId::Read => Some(format!("strict JSON, at most {} bytes in {} s", body.0, body.1)),
+            StepId::Inspect => self.inspection.as_ref().map(ToString::to_string),
+        };
+        StepId::ALL.map(|step| Control::new(step, detail(step))).into()
+    }
+}

@@ -1,0 +1,223 @@
+use super::{GateError, GateErrorKind};
+use crate::audit::AuditLog;
+use crate::clock::{SharedClock, SystemClock};
+use crate::inspect::Inspection;
+use crate::jwt::TrustedIssuer;
+use crate::limit::{BudgetStore, FloodQuota, Meter, Plan};
+use crate::payload::EventLimits;
+use crate::principal::Network;
+use crate::refusal::Respond;
+use crate::route::Route;
+use http::Method;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Builds a [`Gate`]. The order of the calls does not matter.
+#[derive(Debug)]
+pub struct GateBuilder {
+    pub(super) clock: SharedClock,
+    pub(super) respond: Option<Arc<dyn Respond>>,
+    pub(super) routes: Vec<Route>,
+    pub(super) proxies: Vec<Network>,
+    pub(super) audit: Choice<AuditLog>,
+    pub(super) flood: Choice<FloodQuota>,
+    pub(super) issuers: Vec<TrustedIssuer>,
+    pub(super) api_key_header: bool,
+    pub(super) plans: Vec<Plan>,
+    pub(super) default_plan: Option<Box<str>>,
+    pub(super) no_limits: bool,
+    pub(super) store: Option<Arc<dyn BudgetStore>>,
+    pub(super) meter: Option<Arc<dyn Meter>>,
+    pub(super) output_cap: Option<u64>,
+    pub(super) inspection: Choice<Inspection>,
+    pub(super) max_body_bytes: usize,
+    pub(super) max_body_time: Duration,
+    pub(super) answer_limits: EventLimits,
+}
+
+/// A control that has a setting, or shall be missing, or about which nothing was said.
+#[derive(Debug)]
+pub(super) struct Choice<T> {
+    set: Option<T>,
+    off: bool,
+}
+
+impl<T> Default for Choice<T> {
+    fn default() -> Self {
+        Self { set: None, off: false }
+    }
+}
+
+impl<T> Choice<T> {
+    /// The setting; `None` when the control shall be missing.
+    pub(super) fn decide(
+        self,
+        control: &'static str,
+        danger: &'static str,
+        default: impl FnOnce() -> Result<T, GateError>,
+    ) -> Result<Option<T>, GateError> {
+        match (self.set, self.off) {
+            (Some(_), true) => Err(GateErrorKind::Contradiction { control, danger }.into()),
+            (Some(set), false) => Ok(Some(set)),
+            (None, true) => Ok(None),
+            (None, false) => default().map(Some),
+        }
+    }
+}
+
+impl GateBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            clock: SystemClock::shared(),
+            respond: None,
+            routes: Vec::new(),
+            proxies: Vec::new(),
+            audit: Choice::default(),
+            flood: Choice::default(),
+            issuers: Vec::new(),
+            api_key_header: false,
+            plans: Vec::new(),
+            default_plan: None,
+            no_limits: false,
+            store: None,
+            meter: None,
+            output_cap: None,
+            inspection: Choice::default(),
+            max_body_bytes: 1024 * 1024,
+            max_body_time: Duration::from_secs(30),
+            answer_limits: EventLimits::default(),
+        }
+    }
+
+    /// Takes time from `clock`; from the machine's clock when not called.
+    pub fn clock(mut self, clock: SharedClock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Renders every refusal by `respond`; in the shape of the route's dialect when not called.
+    pub fn respond(mut self, respond: impl Respond) -> Self {
+        self.respond = Some(Arc::new(respond));
+        self
+    }
+
+    /// Adds a way in. What no route names is refused.
+    pub fn route(mut self, route: Route) -> Self {
+        self.routes.push(route);
+        self
+    }
+
+    /// Lets everybody use exactly this method and path, without a credential and without a body: for health checks.
+    pub fn open(self, method: Method, path: impl Into<Box<str>>) -> Self {
+        self.route(Route::new(method, path).open())
+    }
+
+    /// Believes `X-Forwarded-For` of proxies at these networks; of nobody when not called.
+    pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
+        self.proxies.extend(networks);
+        self
+    }
+
+    /// Writes a record of every request to `log`.
+    pub fn audit(mut self, log: AuditLog) -> Self {
+        self.audit.set = Some(log);
+        self
+    }
+
+    /// Keeps no records.
+    pub fn danger_without_audit(mut self) -> Self {
+        self.audit.off = true;
+        self
+    }
+
+    /// How often one address may knock; 100 times a second, in bursts up to 200, when not called.
+    pub fn flood(mut self, quota: FloodQuota) -> Self {
+        self.flood.set = Some(quota);
+        self
+    }
+
+    /// Lets one address knock as often as it likes.
+    pub fn danger_without_flood_check(mut self) -> Self {
+        self.flood.off = true;
+        self
+    }
+
+    /// Believes credentials of this issuer. Authentication has no off-switch: a route that shall be open is declared so.
+    pub fn issuer(mut self, issuer: TrustedIssuer) -> Self {
+        self.issuers.push(issuer);
+        self
+    }
+
+    /// Takes the credential from `x-api-key` as well, where Anthropic's clients put it.
+    pub fn accept_api_key_header(mut self) -> Self {
+        self.api_key_header = true;
+        self
+    }
+
+    /// Adds a plan: what a caller whose credential names it may use.
+    pub fn plan(mut self, plan: Plan) -> Self {
+        self.plans.push(plan);
+        self
+    }
+
+    /// The plan of callers whose credential names none; they are refused when not called.
+    pub fn default_plan(mut self, name: impl Into<Box<str>>) -> Self {
+        self.default_plan = Some(name.into());
+        self
+    }
+
+    /// Keeps budgets in `store`; in memory when not called.
+    pub fn budget_store(mut self, store: Arc<dyn BudgetStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Estimates usage before it is reported by `meter`; by bytes for each model when not called.
+    pub fn meter(mut self, meter: Arc<dyn Meter>) -> Self {
+        self.meter = Some(meter);
+        self
+    }
+
+    /// How many units of output to reserve, for each candidate, when neither request nor route nor plan says; 1,024 when
+    /// not called.
+    pub fn output_cap(mut self, units: u64) -> Self {
+        self.output_cap = Some(units);
+        self
+    }
+
+    /// Lets every caller use as much as it likes.
+    pub fn danger_without_limits(mut self) -> Self {
+        self.no_limits = true;
+        self
+    }
+
+    /// How prompts are inspected; by the built-in rules when not called.
+    pub fn inspection(mut self, inspection: Inspection) -> Self {
+        self.inspection.set = Some(inspection);
+        self
+    }
+
+    /// Lets prompts in unread.
+    pub fn danger_without_inspection(mut self) -> Self {
+        self.inspection.off = true;
+        self
+    }
+
+    /// The largest body, in bytes after any content encoding is undone; 1 MiB when not called.
+    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
+        self.max_body_bytes = bytes;
+        self
+    }
+
+    /// How long a body may take to arrive; 30 seconds when not called.
+    pub fn max_body_time(mut self, time: Duration) -> Self {
+        self.max_body_time = time;
+        self
+    }
+
+    /// The largest event of a streamed answer, and the largest answer in one piece.
+    pub fn answer_limits(mut self, limits: EventLimits) -> Self {
+        self.answer_limits = limits;
+        self
+    }
+}

@@ -1,0 +1,72 @@
+use crate::jwt::JwtError;
+use crate::limit::{FloodError, LimitsError, PlansError};
+use crate::route::RouteError;
+use thiserror::Error;
+
+/// A gate that cannot be built. Says which setting, and what to do.
+#[derive(Debug, Error)]
+#[error(transparent)]
+#[non_exhaustive]
+pub struct GateError {
+    kind: GateErrorKind,
+}
+
+impl GateError {
+    /// What is wrong.
+    pub fn kind(&self) -> &GateErrorKind {
+        &self.kind
+    }
+}
+
+impl<T: Into<GateErrorKind>> From<T> for GateError {
+    fn from(kind: T) -> Self {
+        Self { kind: kind.into() }
+    }
+}
+
+/// What is wrong with a gate.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum GateErrorKind {
+    /// There is no way in.
+    #[error(
+        "routes: name at least one with .route(Route::post(\"/generate\")…); what no route names is refused"
+    )]
+    NoRoutes,
+    /// A control is neither set up nor said to be missing.
+    #[error("{control}: call {call}, or {danger}() to go without")]
+    Missing {
+        /// The control.
+        control: &'static str,
+        /// The method that sets it up.
+        call: &'static str,
+        /// The method that says that it shall be missing.
+        danger: &'static str,
+    },
+    /// A control is set up and said to be missing.
+    #[error("{control}: it is set up, and {danger}() says that it shall be missing; keep one of them")]
+    Contradiction {
+        /// The control.
+        control: &'static str,
+        /// The method that says that it shall be missing.
+        danger: &'static str,
+    },
+    /// A bound of zero.
+    #[error("{0}: must be greater than zero")]
+    Zero(&'static str),
+    /// A route cannot be used.
+    #[error("routes: {0}")]
+    Route(#[from] RouteError),
+    /// An issuer cannot be used.
+    #[error("issuers: {0}")]
+    Jwt(#[from] JwtError),
+    /// Plans cannot be used.
+    #[error("plans: {0}")]
+    Plans(#[from] PlansError),
+    /// Limits cannot be used.
+    #[error("limits: {0}")]
+    Limits(#[from] LimitsError),
+    /// The flood check cannot be used.
+    #[error("flood check: {0}")]
+    Flood(#[from] FloodError),
+}

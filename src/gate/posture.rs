@@ -1,0 +1,92 @@
+use crate::exchange::StepId;
+use crate::route::{Access, BodyKind, Route};
+use std::fmt;
+use std::sync::Arc;
+
+/// What a gate enforces, and what it does not: print it at start.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Posture {
+    /// Every control, in the order in which a request meets them.
+    pub controls: Vec<Control>,
+    /// Every way in.
+    pub routes: Arc<[Arc<Route>]>,
+    /// Whether parts for tests are compiled in.
+    pub testing: bool,
+}
+
+/// One control of a gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Control {
+    /// Which control.
+    pub step: StepId,
+    /// Whether it is enforced.
+    pub enforcement: Enforcement,
+    /// What it is set to.
+    pub detail: String,
+}
+
+/// Whether a control is enforced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Enforcement {
+    /// It refuses.
+    Enforced,
+    /// A `danger_` method left it out.
+    Off,
+}
+
+impl Control {
+    pub(super) fn new(step: StepId, detail: Option<String>) -> Self {
+        match detail {
+            Some(detail) => Self { step, enforcement: Enforcement::Enforced, detail },
+            None => Self { step, enforcement: Enforcement::Off, detail: "NOT ENFORCED".to_owned() },
+        }
+    }
+
+    /// Whether it refuses.
+    pub fn is_enforced(&self) -> bool {
+        self.enforcement == Enforcement::Enforced
+    }
+}
+
+impl Posture {
+    /// Whether that control is enforced.
+    pub fn enforces(&self, step: StepId) -> bool {
+        self.controls.iter().any(|control| control.step == step && control.is_enforced())
+    }
+
+    /// The routes that everybody may use.
+    pub fn open_routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter().map(|route| &**route).filter(|route| *route.access() == Access::Open)
+    }
+}
+
+impl fmt::Display for Posture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "posture")?;
+        for control in &self.controls {
+            writeln!(f, "  {:<14}{}", control.step.as_str(), control.detail)?;
+        }
+        writeln!(f, "routes")?;
+        for route in self.routes.iter() {
+            let access = match route.access() {
+                Access::Open => "OPEN to everybody".to_owned(),
+                Access::Scopes(scopes) => format!("scope {}", scopes.join(" ")),
+                Access::Undecided => "refuses everybody".to_owned(),
+            };
+            let body = match route.body() {
+                BodyKind::None => "no body",
+                BodyKind::Json(dialect) => dialect.name(),
+            };
+            let (method, pattern, action) = (route.method().as_str(), route.pattern(), route.action_name());
+            writeln!(f, "  {method:<7}{pattern:<28}{action:<12}{body:<20}{access}")?;
+        }
+        write!(f, "  everything else is refused")?;
+        if self.testing {
+            write!(f, "\nthe feature `testing` is compiled in: leave it out of a release")?;
+        }
+        Ok(())
+    }
+}
