@@ -49,6 +49,9 @@ impl Step for Who {
         if let Some(plan) = parts.headers.get("test-plan") {
             principal = principal.plan(plan.to_str().unwrap().into());
         }
+        if let Some(tenant) = parts.headers.get("test-tenant") {
+            principal = principal.tenant(tenant.to_str().unwrap().into());
+        }
         exchange.set_principal(principal.build()).into()
     }
 }
@@ -445,6 +448,49 @@ async fn limits_without_a_verified_principal_are_misconfigured_and_name_the_laye
     assert!(refusal.private_cause().unwrap().contains("VerifyJwtLayer"), "{refusal:?}");
     assert!(!text(&refused).contains("VerifyJwtLayer"));
     assert_eq!(gate.handled.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn subjects_of_one_tenant_share_its_limit_and_so_do_all_who_have_none() {
+    let gate =
+        Setup::new(Plan::new("free").limit(Limit::requests(2, Per::Minute).per(Dimension::Tenant))).build();
+    let from = |subject, tenant: &str| {
+        let mut request = asking(subject, "");
+        if !tenant.is_empty() {
+            request.headers_mut().insert("test-tenant", tenant.parse().unwrap());
+        }
+        request
+    };
+    for tenant in ["acme", "globex", ""] {
+        assert_eq!(kind(&gate.done(from("ann", tenant)).await), None);
+        assert_eq!(kind(&gate.done(from("bob", tenant)).await), None);
+        let refused = gate.done(from("eve", tenant)).await;
+        assert_eq!(kind(&refused), Some(RefusalKind::RateLimited));
+        assert!(header(&refused, "ratelimit").starts_with("\"tenant-requests-per-minute\";r=0"));
+    }
+}
+
+#[tokio::test]
+async fn an_address_with_many_subjects_has_one_limit_of_its_own() {
+    let gate =
+        Setup::new(Plan::new("free").limit(Limit::requests(2, Per::Hour).per(Dimension::Address))).build();
+    let from = |subject, ip: &str| {
+        let mut request = asking(subject, "");
+        request.extensions_mut().insert(PeerAddress(SocketAddr::new(ip.parse().unwrap(), 443)));
+        request
+    };
+    assert_eq!(kind(&gate.done(from("ann", "2001:db8::1")).await), None);
+    assert_eq!(kind(&gate.done(from("bob", "2001:db8::ffff:2")).await), None);
+    assert_eq!(kind(&gate.done(from("eve", "2001:db8::3")).await), Some(RefusalKind::RateLimited));
+    assert_eq!(kind(&gate.done(from("eve", "2001:db8:0:1::3")).await), None);
+}
+
+#[tokio::test]
+async fn a_plan_without_limits_is_still_metered() {
+    let gate = Setup::new(Plan::new("free").danger_unlimited()).build();
+    let answer = gate.done(asking("ann", r#","max_tokens":999999999"#)).await;
+    assert_eq!((answer.status(), gate.settled()), (StatusCode::OK, 11));
+    assert_eq!(header(&answer, "x-ratelimit-remaining-requests"), "", "the handler's own is taken away");
 }
 
 fn open_route(ip: [u8; 4]) -> Request<Full<Bytes>> {

@@ -6,13 +6,15 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
 use thiserror::Error;
 
 /// The most limits one plan may have. A reservation touches all of them at once, so the number stays small.
 pub const MAX_LIMITS: usize = 16;
 
 /// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Measure {
     /// One per request, whatever its size.
@@ -35,7 +37,8 @@ impl Measure {
 ///
 /// Refilling is continuous: a limit of 60 per minute gives one back every second. A full limit can be spent at once, so
 /// the most that passes in any window as long as the period is twice the capacity, and on average it is the capacity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Per {
     /// One second.
@@ -79,7 +82,8 @@ impl Per {
 ///
 /// Callers that lack the fact, such as a subject without tenant, share one budget: a missing fact never means
 /// "unlimited".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Dimension {
     /// The user: issuer and subject. The default.

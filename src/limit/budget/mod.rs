@@ -43,6 +43,9 @@ pub trait BudgetStore: fmt::Debug + Send + Sync + 'static {
     /// each charge's [`Level`]: after the taking when all was taken, as it stands otherwise.
     ///
     /// A charge of nothing passes as long as one unit is left, so that a drained budget can be told early.
+    ///
+    /// A [`Reply::Later`] that is dropped before it is ready leaves nothing taken: the store gives back by itself what
+    /// it may have taken meanwhile.
     fn reserve(&self, charges: Charges, now: Duration) -> Reply;
 
     /// Corrects what [`reserve`](Self::reserve) took to what was used, and returns the charges with their levels when

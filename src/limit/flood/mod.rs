@@ -52,11 +52,26 @@ impl FloodQuota {
         self
     }
 
-    /// How many addresses are remembered (65,536 when not called), at 34 bytes each, taken when the layer is built.
+    /// How many addresses are remembered (65,536 when not called), at 66 bytes each, taken when the layer is built.
     #[must_use]
     pub const fn addresses(mut self, addresses: usize) -> Self {
         self.addresses = addresses;
         self
+    }
+
+    /// How many requests flow back in one period.
+    pub const fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// The period of the rate.
+    pub const fn period(&self) -> Per {
+        self.period
+    }
+
+    /// How many requests may come at once.
+    pub const fn burst_size(&self) -> u32 {
+        self.burst
     }
 
     fn quota(self, factor: u32) -> Result<Quota, FloodError> {
