@@ -54,6 +54,8 @@ pub(super) fn remove_look_alikes(headers: &mut HeaderMap) {
 
 /// Says how the limits of `plan` stand.
 pub(super) fn write(headers: &mut HeaderMap, plan: &PreparedPlan, levels: &[LimitLevel]) {
+    // eight of ours and the answer's own: grown once
+    headers.reserve(8);
     if let Some(policy) = &plan.policy {
         headers.insert(RATELIMIT_POLICY, policy.clone());
     }

@@ -165,7 +165,7 @@ impl Limits {
         amount: impl Fn(Measure) -> Option<u64>,
     ) -> Result<Charges, Refusal> {
         let mut holders = Holders { limits: self, exchange, layer, known: [None; Dimension::COUNT] };
-        let mut charges = Charges::new();
+        let mut charges = Charges::with_capacity(self.0.prepared[plan].limits.len());
         for prepared in &self.0.prepared[plan].limits {
             let Some(amount) = amount(prepared.limit.measure()) else { continue };
             let holder = holders.of(prepared.limit.dimension())?;

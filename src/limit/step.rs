@@ -231,6 +231,7 @@ fn note_levels(
     let limits = limits.prepared(plan).limits.iter().filter(|l| charged(&l.limit));
     exchange.record(|record| {
         let levels = &mut record.limits.get_or_insert_default().levels;
+        levels.reserve(charges.len());
         for (prepared, charge) in limits.zip(charges) {
             let level = charge.level();
             let level = LimitLevel {

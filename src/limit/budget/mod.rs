@@ -202,6 +202,11 @@ impl Charges {
         Self::default()
     }
 
+    /// None yet, with room for `charges`.
+    pub fn with_capacity(charges: usize) -> Self {
+        Self(Vec::with_capacity(charges.min(MAX_LIMITS)))
+    }
+
     /// Adds one.
     ///
     /// # Errors
@@ -209,9 +214,6 @@ impl Charges {
     pub fn push(&mut self, charge: Charge) -> Result<(), BudgetStoreError> {
         if self.0.len() == MAX_LIMITS {
             return Err(BudgetStoreErrorKind::TooManyCharges.into());
-        }
-        if self.0.capacity() == 0 {
-            self.0.reserve(8);
         }
         self.0.push(charge);
         Ok(())
