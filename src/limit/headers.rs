@@ -14,7 +14,7 @@ use std::time::Duration;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::limits::{PreparedLimit, PreparedPlan};
-use super::plan::{Dimension, Limit, Measure};
+use super::rule::{Dimension, Limit, Measure};
 use crate::exchange::LimitLevel;
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");

@@ -11,7 +11,8 @@ use super::budget::{
 };
 use super::headers;
 use super::meter::{EstimatingMeter, Meter};
-use super::plan::{Dimension, Limit, Measure, Plans};
+use super::plan::Plans;
+use super::rule::{Dimension, Limit, Measure};
 use crate::clock::SharedClock;
 use crate::exchange::Exchange;
 use crate::principal::{PlanName, Principal};

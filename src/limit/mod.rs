@@ -49,6 +49,7 @@ mod limits;
 mod meter;
 mod observer;
 mod plan;
+mod rule;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -65,4 +66,5 @@ pub use self::layer::{
 };
 pub use self::limits::{Limits, LimitsBuilder, LimitsError, LimitsErrorKind};
 pub use self::meter::{EstimatingMeter, Meter, MeterError, MeterErrorKind};
-pub use self::plan::{Dimension, Limit, MAX_LIMITS, Measure, Per, Plan, Plans, PlansError, PlansErrorKind};
+pub use self::plan::{MAX_LIMITS, Plan, Plans, PlansError, PlansErrorKind};
+pub use self::rule::{Dimension, Limit, Measure, Per};

@@ -7,7 +7,7 @@ use super::flood::FloodCheck;
 use super::headers;
 use super::limits::Limits;
 use super::observer::SettleUsage;
-use super::plan::{Limit, Measure};
+use super::rule::{Limit, Measure};
 use crate::exchange::{Check, Exchange, Later, LimitLevel, Ran, RequestPayload, Step, StepId};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::BodyKind;

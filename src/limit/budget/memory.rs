@@ -11,7 +11,8 @@ use super::{
     Bucket, Budget, BudgetStore, BudgetStoreError, BudgetStoreErrorKind, Charge, Charges, Decision, Denial,
     Holder, Reply,
 };
-use crate::limit::plan::{Dimension, Limit, MAX_LIMITS};
+use crate::limit::plan::MAX_LIMITS;
+use crate::limit::rule::{Dimension, Limit};
 
 /// Plans per store. Each plan costs only a pointer until it is used.
 const MOST_PLANS: usize = 256;

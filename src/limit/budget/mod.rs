@@ -25,7 +25,8 @@ use thiserror::Error;
 pub use self::bucket::Bucket;
 pub use self::memory::{MemoryBudgetStore, MemoryBudgetStoreBuilder};
 pub use self::reservation::{Budgets, Refused, Reservation, Reserving};
-use super::plan::{Dimension, Limit, MAX_LIMITS};
+use super::plan::MAX_LIMITS;
+use super::rule::{Dimension, Limit};
 
 /// Where budgets are kept. [`MemoryBudgetStore`] keeps them in this process.
 pub trait BudgetStore: fmt::Debug + Send + Sync + 'static {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use proptest::prelude::*;
 
 use super::*;
-use crate::limit::plan::Per;
+use crate::limit::rule::Per;
 use crate::limit::tests::StoppedClock;
 
 const SECOND: Duration = Duration::from_secs(1);

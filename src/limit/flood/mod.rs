@@ -20,7 +20,7 @@ use governor::{Quota, RateLimiter};
 use thiserror::Error;
 
 use self::store::{Cells, SharedCells};
-use super::plan::Per;
+use super::rule::Per;
 use crate::clock::SharedClock;
 use crate::principal::{AddressPrefix, ClientAddress};
 
