@@ -30,7 +30,8 @@ impl StepLayer {
         Self::of(vec![Box::new(step)], context)
     }
 
-    pub(crate) fn of(steps: Vec<Box<dyn Step>>, context: StackContext) -> Self {
+    /// A layer of several steps, the outermost first: cheaper than as many layers.
+    pub fn of(steps: Vec<Box<dyn Step>>, context: StackContext) -> Self {
         let ids = steps.iter().map(|step| step.id()).collect();
         Self(Arc::new(Steps { steps: steps.into(), ids, context }))
     }

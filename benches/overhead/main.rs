@@ -1,0 +1,44 @@
+//! What the gate costs, part by part, against the budgets of the design. One line each: figure, budget, ok or over.
+//!
+//! `cargo bench --bench overhead`, or `cargo bench --bench overhead -- jwt` for the parts whose name holds `jwt`.
+//! `BUDGETS=enforce` makes it fail when a budget is over.
+
+mod answer;
+mod gate;
+mod measure;
+mod parts;
+mod store;
+mod world;
+
+use measure::Report;
+
+#[global_allocator]
+static ALLOCATOR: store::Counting = store::Counting;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
+    let groups: [(&str, fn(&mut Report)); 9] = [
+        ("machinery", parts::machinery),
+        ("jwt", parts::jwt),
+        ("authorize", parts::authorize),
+        ("json", parts::json),
+        ("inspect", parts::inspect),
+        ("budget", store::reserve_and_settle),
+        ("answer", answer::streamed),
+        ("gate", gate::whole),
+        ("socket", gate::behind_a_socket),
+    ];
+    let mut report = Report::default();
+    for (name, group) in groups {
+        if is_wanted(name) {
+            group(&mut report);
+        }
+    }
+    if report.over() > 0 {
+        println!("{} over budget", report.over());
+        if std::env::var_os("BUDGETS").is_some_and(|value| value == "enforce") {
+            std::process::exit(1);
+        }
+    }
+}
