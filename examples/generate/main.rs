@@ -1,0 +1,126 @@
+//! An LLM endpoint behind a gate, in one command: `cargo run --example generate`.
+//!
+//! Everything is inside: an issuer of credentials whose key is made at start, a model that writes words, limits in memory
+//! and an audit file. It prints what it enforces, and lines of curl to try it with. `--help` lists the options.
+//!
+//! A service of your own needs what `gate.rs` does, with an issuer that you trust in place of this one, and
+//! `gate.protect(router)` as below.
+
+mod anthropic;
+mod arguments;
+mod conversation;
+mod events;
+mod gate;
+mod model;
+mod openai;
+mod plain;
+mod tour;
+
+use arguments::{Arguments, Command};
+use axum::Router;
+use axum::routing::{get, post};
+use portcullis::testing::Issuer;
+use std::error::Error;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tour::{Credentials, Tour};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = match Command::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Serve(arguments)) => arguments,
+        Ok(Command::Help) => {
+            print!("{}", arguments::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("generate: {error}; --help lists what there is");
+            return ExitCode::from(2);
+        }
+    };
+    // Each record of the audit log is an event, too, so that this terminal shows every decision.
+    tracing_subscriber::fmt().with_writer(io::stderr).with_target(false).compact().init();
+    match serve(&arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("generate: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let issuer = Issuer::new(gate::ISSUER);
+    let gate = gate::build(arguments, &issuer)?;
+    let app = Router::new()
+        .route("/generate", post(plain::generate))
+        .route("/v1/chat/completions", post(openai::complete))
+        .route("/v1/messages", post(anthropic::messages))
+        .route("/healthz", get(|| async { "ok" }));
+
+    let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
+        format!("cannot listen on {}: {error}; --listen 127.0.0.1:0 takes a free port", arguments.listen)
+    })?;
+    let address = listener.local_addr()?;
+    warn_of_strangers(address);
+    let credentials = Credentials::made_by(&issuer, gate::AUDIENCE);
+    announce(arguments, &gate, &Tour { address, credentials: &credentials })?;
+
+    // What still answers when this has passed is cut, so that Ctrl-C always ends the process.
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let (stopping, stopped) = tokio::sync::oneshot::channel();
+    let serving = axum::serve(listener, gate.protect(app).into_make_service_with_connect_info())
+        .with_graceful_shutdown(async {
+            wait_for_signal().await;
+            let _ = stopping.send(());
+        });
+    tokio::select! {
+        served = serving.into_future() => served?,
+        () = async { let _ = stopped.await; tokio::time::sleep(PATIENCE).await } => {}
+    }
+    if gate.audit_log().is_some_and(|log| !log.flush(PATIENCE)) {
+        return Err("not every record could be written to the audit file".into());
+    }
+    println!("stopped; every record is in the audit file");
+    Ok(())
+}
+
+fn announce(arguments: &Arguments, gate: &portcullis::Gate, tour: &Tour<'_>) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on http://{}", tour.address)?;
+    if arguments.credentials {
+        writeln!(out, "{}", serde_json::to_string(tour.credentials)?)?;
+    }
+    writeln!(out, "\n{}\n\n{tour}\nCtrl-C stops it", gate.posture())?;
+    out.flush()?;
+    Ok(())
+}
+
+fn warn_of_strangers(address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        eprintln!(
+            "WARNING: {address} can be reached from other machines, over plain HTTP, so that credentials can be read on\n\
+             WARNING: the way. The issuer inside this process is for trying things out: whoever can read this terminal,\n\
+             WARNING: or a log of it, has credentials for every plan. Do not put anything of value behind it."
+        );
+    }
+}
+
+/// Until Ctrl-C, or until the system asks the process to end.
+async fn wait_for_signal() {
+    let interrupted = async { tokio::signal::ctrl_c().await.expect("a handler for Ctrl-C can be set") };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminated = signal(SignalKind::terminate()).expect("a handler for SIGTERM can be set");
+        tokio::select! {
+            () = interrupted => {}
+            _ = terminated.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    interrupted.await;
+}
