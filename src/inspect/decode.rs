@@ -23,8 +23,8 @@ pub(super) fn encoded_runs(text: &str) -> Vec<Range<usize>> {
     for (index, block) in bytes.chunks_exact(16).enumerate() {
         let at = index * 16;
         // Two questions, the cheap one first: prose has a space in next to every block.
-        let spaced = block.iter().fold(false, |spaced, &byte| spaced | (byte <= b' '));
-        if spaced
+        if block.iter().copied().min() <= Some(b' ')
+            || !block.is_ascii()
             || block.iter().fold(false, |strange, &byte| strange | !is_digit(byte))
             || runs.last().is_some_and(|run| run.end > at)
         {
@@ -184,8 +184,12 @@ fn escape(bytes: &[u8]) -> Option<(usize, Escaped)> {
     Some((2 + length, Escaped::Char(char::from_u32(value)?)))
 }
 
+/// The first byte of every tag.
+const TAG_LEAD: u8 = 0xF3;
+
 /// What Unicode tags in `text` spell, with where they stand; flags of regions are left alone.
 pub(super) fn decode_tags(text: &str) -> Option<(String, Range<usize>)> {
+    memchr::memchr(TAG_LEAD, text.as_bytes())?;
     let mut out = String::new();
     let mut span: Option<Range<usize>> = None;
     let mut flag = false;

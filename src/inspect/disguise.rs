@@ -78,7 +78,7 @@ fn leet_forms(stem: &str) -> Vec<String> {
 }
 
 fn spelled_forms(stem: &str) -> Vec<String> {
-    [" ", ".", "-", "_", "*", "/", "|", "\\", "\\ \\", "~", "+", ","]
+    [" ", ".", "-", "_", "*", "/", "|", "\\", "\\ \\", ","]
         .iter()
         .map(|mark| stem.chars().take(4).map(String::from).collect::<Vec<_>>().join(mark))
         .collect()

@@ -41,11 +41,11 @@ pub(super) fn normalise(text: &str) -> Option<(String, Shifts)> {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let ascii = ascii_prefix(&bytes[at..]);
-        if ascii > 0 {
+        let plain = plain_prefix(&bytes[at..]);
+        if plain > 0 {
             shifts.mark(out.len(), at);
-            out.push_str(&text[at..at + ascii]);
-            at += ascii;
+            out.push_str(&text[at..at + plain]);
+            at += plain;
             continue;
         }
         let ch = text[at..].chars().next().expect("`at` stands on a character, and the text goes on");
@@ -77,19 +77,15 @@ impl Needs {
         let bytes = text.as_bytes();
         let mut at = 0;
         while at < bytes.len() {
-            if bytes[at].is_ascii() {
-                at += ascii_prefix(&bytes[at..]);
+            let plain = plain_prefix(&bytes[at..]);
+            if plain > 0 {
+                at += plain;
                 last_capital = false;
-                continue;
-            }
-            // Han and most of Hangul, which nothing below concerns.
-            if matches!(bytes[at], 0xE4..=0xE9 | 0xEB | 0xEC) {
-                at += 3;
                 continue;
             }
             let ch = text[at..].chars().next().expect("`at` stands on a character, and the text goes on");
             let after = at + ch.len_utf8();
-            match class(ch) {
+            match class(ch as u32) {
                 Class::Plain => {}
                 Class::Folds => any = true,
                 Class::OtherScript => {
@@ -107,11 +103,40 @@ impl Needs {
     }
 }
 
-/// How many bytes at the start are ASCII.
-fn ascii_prefix(bytes: &[u8]) -> usize {
-    let blocks = bytes.chunks_exact(16).take_while(|block| block.is_ascii()).count() * 16;
-    blocks + bytes[blocks..].iter().take_while(|byte| byte.is_ascii()).count()
+/// How many bytes at the start certainly stay as they are.
+fn plain_prefix(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        let rest = &bytes[at..];
+        match *rest {
+            [lead, second, _, ..] if lead & 0xF0 == 0xE0 => {
+                if !PLAIN[usize::from(lead & 15) << 6 | usize::from(second & 63)] {
+                    return at;
+                }
+                at += 3;
+            }
+            [lead, ..] if lead.is_ascii() => {
+                at += rest.chunks_exact(16).take_while(|block| block.is_ascii()).count() * 16;
+                at += bytes[at..].iter().take_while(|byte| byte.is_ascii()).count();
+            }
+            _ => return at,
+        }
+    }
 }
+
+/// For the first two bytes of three: whether all 64 characters that begin so stay as they are. Han, kana and Hangul
+/// are passed by this alone.
+static PLAIN: [bool; 1024] = {
+    let mut plain = [true; 1024];
+    let mut ch = 0x800;
+    while ch < 0x10000 {
+        if !matches!(class(ch), Class::Plain) {
+            plain[(ch >> 6) as usize] = false;
+        }
+        ch += 1;
+    }
+    plain
+};
 
 enum Class {
     /// Stays as it is.
@@ -122,8 +147,8 @@ enum Class {
     OtherScript,
 }
 
-fn class(ch: char) -> Class {
-    match ch as u32 {
+const fn class(ch: u32) -> Class {
+    match ch {
         0x00AD | 0x00C0..=0x00D6 | 0x00D8..=0x00F6 | 0x00F8..=0x036F => Class::Folds,
         0x0370..=0x058F | 0x13A0..=0x13FF => Class::OtherScript,
         0x061C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F | 0x1100..=0x11FF => Class::Folds,
@@ -169,11 +194,13 @@ fn push(out: &mut String, ch: char, needs: &Needs) {
             Some(latin) if needs.mixed => out.push(latin),
             _ => out.extend(ch.to_lowercase()),
         },
-        _ if matches!(class(ch), Class::Plain) => out.push(ch),
+        _ if matches!(class(ch as u32), Class::Plain) => out.push(ch),
         _ => decompose_compatible(ch, |part| match part as u32 {
             0x0300..=0x036F => {}
             _ => match look_alike(part) {
-                Some(latin) if !matches!(class(part), Class::OtherScript) || needs.mixed => out.push(latin),
+                Some(latin) if !matches!(class(part as u32), Class::OtherScript) || needs.mixed => {
+                    out.push(latin)
+                }
                 _ => out.push(part),
             },
         }),

@@ -6,7 +6,7 @@ use std::fmt;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::payload::{Category, Finding, Severity};
+use crate::payload::{Finding, Severity};
 
 use super::disguise::Disguise;
 use super::rule::{Rule, expand};
@@ -143,7 +143,7 @@ impl RuleSet {
         let mut ordered: Vec<(String, usize)> = numbers.into_iter().collect();
         ordered.sort_unstable_by_key(|(_, number)| *number);
         let ordered: Vec<String> = ordered.into_iter().map(|(literal, _)| literal).collect();
-        let sweep = Sweep::new(&ordered).map_err(|error| RuleSetErrorKind::Automaton(error.to_string()))?;
+        let sweep = Sweep::new(&ordered).map_err(RuleSetErrorKind::Automaton)?;
         Ok(Self { version: version.into(), rules, sweep, literals })
     }
 
@@ -285,15 +285,18 @@ impl Compiled {
     }
 }
 
-/// Two different weak signs of one category in the same string make a strong one.
+/// Two different weak signs at different places of one string make a strong one.
+///
+/// Signs are compared with the first and the last of all, which keeps this in proportion to their number.
 fn strengthen(weak: &mut [Finding]) {
-    let mut first: HashMap<Category, (Cow<'static, str>, bool)> = HashMap::new();
-    for finding in weak.iter() {
-        let (rule, differs) = first.entry(finding.category).or_insert_with(|| (finding.rule.clone(), false));
-        *differs |= *rule != finding.rule;
-    }
-    for finding in weak {
-        if first[&finding.category].1 {
+    let agrees = |one: &Finding, other: &Finding| {
+        one.rule != other.rule && (one.span.end <= other.span.start || other.span.end <= one.span.start)
+    };
+    let Some(first) = weak.iter().min_by_key(|finding| finding.span.end).cloned() else { return };
+    let Some(last) = weak.iter().max_by_key(|finding| finding.span.start).cloned() else { return };
+    let strong: Vec<bool> = weak.iter().map(|one| agrees(one, &first) || agrees(one, &last)).collect();
+    for (finding, strong) in weak.iter_mut().zip(strong) {
+        if strong {
             finding.severity = Severity::High;
         }
     }

@@ -82,6 +82,16 @@ const UNLESS: &str = r"\b(?:what does|what is meant by|meaning of|detect(?:ing|s
 
 fn replacing() -> Vec<Rule> {
     vec![
+        rule(
+            "override.ignore-all-that",
+            Severity::Medium,
+            "Told to drop what was said, without saying what.",
+        )
+        .literals(["ignor", "disregard", "forget", "overlook"])
+        .pattern(
+            r"\b(?:ignore|disregard|forget|overlook) (?:about )?(?:the above|above|previous|all (?:of )?(?:that|this)|everything(?: (?:you|i|that|and|else|from|said)\b)|(?:what|that|all) (?:they|you|i|he|was) (?:\w+ )?(?:said|told|asked)|(?:the|your|that|this|my) (?:(?:last|first|previous|next) )?(?:warnings?|program|creators?|developers?|request|censorship?|order|limitations?|model|training|guardrails?|defen[a-z]+)\b)",
+        )
+        .unless(UNLESS),
         rule("override.new-instructions", Severity::Medium, "Announces new instructions.")
             .literals(["instruction", "directive", "programming", "new rule", "new task"])
             .pattern(

@@ -44,11 +44,22 @@ pub(super) fn rules() -> Vec<Rule> {
         rule("extraction.reveal-instructions", Severity::High, "Asks to be shown the instructions it was given.")
             .literals(["instruction", "directive", "your guideline", "ous guideline", "prompt"])
             .pattern(concat!(
-                r"\b", reveal!(), r"(?:ing)? <w4>(?:your|above|previous|prior|preceding|these|initials?|first|last|second|entire|all) <w2>(?:instructions?|directives?|guidelines?|prompts?)\b(?:[^0-9A-Za-z]*(?:$|[.!?\n\x22]|above|before|verbatim|word for word|exactly|to me|in (?:full|english|french|spanish|german|chinese|base64|a |reverse|code|json|markdown|rot|the form)|you|as (?:a|an|if|though)|and|but|that|given|on|starting|with|using|so))"
+                r"\b", reveal!(), r"(?:ing)? <w4>(?:(?:your|ur) <w2>(?:instructions?|directives?|prompts?|intructions?)\b|(?:your|above|previous|prior|preceding|these|initials?|first|last|second|entire|all) <w2>(?:instructions?|directives?|guidelines?|prompts?)\b(?:[^0-9A-Za-z]*(?:$|[.!?\n\x22]|above|before|verbatim|word for word|exactly|to me|in (?:full|english|french|spanish|german|chinese|base64|a |reverse|code|json|markdown|rot|the form)|you|as (?:a|an|if|though)|and|but|that|given|on|starting|with|using|so)))"
             ))
             .reach(120, 60)
             .unless(UNLESS),
-        rule("extraction.given", Severity::High, "Asks what the model was told before.")
+        rule("extraction.the-instructions",
+            Severity::Medium,
+            "Asks for the instructions, without saying whose.",
+        )
+        .literals(["the instruction", "those instruct", "initial instr", "previous instr", "my instruct", "repeat instr", "first instr"])
+        .pattern(concat!(
+            r"\b(?:", reveal!(), r"|what(?:'s| are| is| were)?|have you) <w4>(?:the|those|my|previous|initial|first) <w1>instructions?\b"
+        ))
+        .reach(60, 24)
+        .unless(r"\b(?:recipe|assembl|install|manual|written by|for (?:the|a|an|how)|on how|to (?:the|a|an|make|build|cook|install|use)|following instructions)\b"),
+        rule(
+            "extraction.given", Severity::High, "Asks what the model was told before.")
             .literals(["you were told", "you were given", "you were prog", "you were prov", "you were init", "you received", "you receive ", "you have been", "you are given", "you are programmed", "you got", "were you", "you follow", "you've been", "have you been"])
             .pattern(
                 r"\b(?:what|which|list|show|tell|print|repeat|reveal|display|output|share|give|who|explain|describe|write|return|say)\b <w6>(?:instructions?|directives?|prompts?|guidelines?|rules|commands|orders) <w2>(?:(?:that |which )?(?:you (?:were|are|have|have been|'ve been|had been)? ?(?:been )?(?:given|told|received|receive|programmed|got|instructed|provided|follow|following|initiali[sz]ed)|(?:were|have|are|did) you (?:been )?(?:given|told|receive|received|programmed|provided|follow|following|get)))\b|\bwhat (?:were|have) you (?:been )?(?:told|instructed|given|programmed)\b <w2>(?:before|not to|to|prior|initially|at the)\b",
@@ -61,7 +72,7 @@ pub(super) fn rules() -> Vec<Rule> {
             )
             .reach(100, 100),
         rule("extraction.starting-with", Severity::High, "Asks for the text that starts with `You are`.")
-            .literals(["\"you are\"", "'you are'", "“you are", "'you are", "with you are", "`you are", "\"you are"])
+            .literals(["\"you are", "'you are", "with you are", "from you are", "with: you are", "phrase you are", "words you are"])
             .pattern(
                 "\\b(?:start(?:ing|s)?|begin(?:ning|s)?)(?: with| from| at)?(?: the)?(?: (?:words?|phrase|text|sentence|line))?[^0-9A-Za-z]{1,4}you are\\b[^0-9A-Za-z]{0,3}<q>|<q>you are<q>",
             )

@@ -34,7 +34,7 @@ pub(super) fn rules() -> Vec<Rule> {
 /// What a model is told: nouns that mean instructions and little else.
 macro_rules! instructions {
     () => {
-        "(?:instructions?|directions?|directives?|prompts?|prompting|commands?|orders?|guidelines?|guide lines?|guidance|programming|restraints?|constraints?|restrictions?|protocols?|briefings?|rules?|polic(?:y|ies)|safeguards?|guardrails?|configurations?)"
+        "(?:ins?tru[a-z]{0,3}[ct]{1,2}i?[a-z]{0,2}ons?|instruct|directions?|directives?|prompts?|promts?|prompting|commands?|orders?|guidelines?|guide lines?|guidance|programming|restraints?|constraints?|restrictions?|protocols?|briefings?|rules?|polic(?:y|ies)|safeguards?|guardrails?|configurations?)"
     };
 }
 
@@ -48,12 +48,12 @@ macro_rules! contents {
 /// To give no heed.
 macro_rules! spurn {
     () => {
-        "(?:ignor(?:e|es|ed|ing)|disregard(?:s|ed|ing)?|forget(?:s|ting)?|neglect(?:ing)?|overlook|overrid(?:e|ing)|overwrite|overrule|bypass(?:ing)?|circumvent|discard|dismiss|disobey|subvert|abandon|unlearn|erase|nullify|set aside|put aside|pay no (?:attention|heed) to|(?:do not|don't|stop|quit|cease) (?:follow|obey|comply with|adhere to|listen to)(?:ing)?|never ?mind)"
+        "(?:ignor(?:e|es|ed|ing)|disregard(?:s|ed|ing)?|forget(?:s|ting)?|neglect(?:ing)?|overlook|overrid(?:e|ing)|overwrite|overrule|bypass(?:ing)?|circumvent|discard|dismiss|disobey|subvert|abandon|unlearn|erase|nullify|set aside|put aside|pay no (?:attention|heed) to|(?:do not|don't|stop|quit|cease) (?:follow|obey|comply with|adhere to|listen to)(?:ing)?|never ?mind|reject|defy|violate)"
     };
 }
 
 /// The literals that call a rule over [`spurn!`].
-const IGNORE: [&str; 22] = [
+const IGNORE: [&str; 25] = [
     "ignor",
     "disregard",
     "forget",
@@ -76,12 +76,15 @@ const IGNORE: [&str; 22] = [
     "pay no ",
     "not follow",
     "stop follow",
+    "reject",
+    "defy",
+    "violate",
 ];
 
 /// To let somebody see.
 macro_rules! reveal {
     () => {
-        "(?:reveal|show|print|display|output|repeat|recite|tell|give|list|share|write|reproduce|disclose|expose|return|provide|encode|translate|paraphrase|replay|leak|dump|copy|spell|rephrase|restate|rewrite|quote|echo|render|send|see|read|summari[sz]e|describe|explain|divulge|state|say|convert|decode|append|include|put|format|log)"
+        "(?:reveal|show|print|display|output|repeat|recite|tell|give|list|share|write|reproduce|disclose|expose|return|provide|encode|translate|paraphrase|replay|leak|dump|copy|spell|rephrase|restate|rewrite|quote|echo|render|send|see|read|summari[sz]e|describe|explain|divulge|state|say|convert|decode|append|include|put|format|log|regurgitate|gimme|type|spit out|divulge|know)"
     };
 }
 

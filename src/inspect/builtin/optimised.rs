@@ -10,11 +10,11 @@ fn rule(id: &'static str, severity: Severity, description: &'static str) -> Rule
 pub(super) fn rules() -> Vec<Rule> {
     vec![
         rule("optimised.forbid-refusal", Severity::High, "Forbids the words by which a model refuses.")
-            .literals(["i can't", "i cannot", "sorry", "i'm unable", "i am unable", "as an ai", "can’t"])
+            .literals(["i can't", "i cannot", "sorry", "i'm unable", "i am unable", "as an ai"])
             .pattern("\\b(?:never|don't|do not|not|avoid|without|cannot|can't) <w3>(?:use|using|say|saying|include|including|start|begin|respond with|output|write|mention|print) <w6>(?:words?|phrases?|sentences?|with|like|such as|the)? ?[^.!?\\n]{0,80}(?:<q>|\\()(?:i can't|i cannot|i'm sorry|sorry|i'm unable|i am unable|as an ai|i apologi[sz]e)")
             .reach(140, 40),
-        rule("optimised.force-opening", Severity::High, "Forces an answer to open with consent.")
-            .literals(["\"sure", "'sure", "“sure", "‘sure", "<sure", "sure,", "sure!", "\"absolutely", "'absolutely", "\"of course", "'of course", "“of course", "\"certainly", "'certainly", "“certainly", "\"yes", "“yes", "'yes"])
+        rule("optimised.force-opening", Severity::Medium, "Forces an answer to open with consent.")
+            .literals(["\"sure", "'sure", "<sure", "sure,", "sure!", "\"absolutely", "'absolutely", "absolutely!", "absolutely,", "of course!", "of course,", "\"of course", "'of course", "\"certainly", "'certainly", "certainly,", "certainly!", "\"yes", "'yes"])
             .pattern("\\b(?:start|begin|starting|beginning|respond|reply|answer|preface|open)\\b <w7>(?:with|by saying|by|using) <w4>[^0-9A-Za-z.?]{0,3}(?:(?:exactly|the words?|the phrase|phrase|saying|this)[^0-9A-Za-z.?]{1,3})?(?:<q>|[<:])(?:sure|absolutely|of course|certainly|yessir|yes)\\b")
             .reach(100, 16),
         rule("optimised.suspend-ethics", Severity::High, "Asks to set ethics aside for a hypothetical case.")
@@ -22,7 +22,7 @@ pub(super) fn rules() -> Vec<Rule> {
             .pattern(r"\b(?:(?:ignore|disregard|forget|set aside|without|don't worry about|do not consider|never mind|regardless of) <w4>(?:ethical|moral|legal)(?: (?:and|or) (?:ethical|moral|legal))? (?:implications?|considerations?|concerns?|issues)|(?:purely|entirely|completely) hypothetical(?:ly)?[^.!?]{0,60}(?:fictional|disregard|ignore))\b")
             .reach(80, 100),
         rule("optimised.suffix", Severity::High, "Pieces of templates and markup glued together as no person types them.")
-            .literals(["inst]", "]( $", "sure,]", "sure]", "!--two", "\\!--", "=\\!--", "similarlynow", "oppositeley", "{\\ensuremath", "tikz", "cdnjs", "`]("])
+            .literals(["inst]", "]( $", "sure,]", "sure]", "!--two", "\\!--", "=\\!--", "similarlynow", "oppositeley", "{\\ensuremath", "tikz", "cdnjs"])
             .pattern("(?:similarlynow|oppositeley|revert with \"\\\\!--|=\\\\!--|!--two|[\"/'(\\[`-] ?/?inst\\]|\\bsure\\] ?sure|\\[ ?/?inst[\\] ]|cdnjs[^.a-z/]|`\\]\\([`{\\[]|[^a-z\\\\]tikz[^a-z{]|\\(\\$?\\{?\\\\ensuremath|\\{\\\\ensuremath)")
             .reach(24, 24)
             .unless(r"https?://|\\begin|\\usepackage|<script|<link|cdnjs\.|cloudflare"),

@@ -52,7 +52,7 @@ const UNLESS: &str = r"\b(?:beer|coffee|oil|honey|vinegar|water|cider|sake|juice
 fn freedoms() -> Vec<Rule> {
     vec![
         rule("persona.rules-do-not-apply", Severity::High, "Says that the model's rules do not hold for its part.")
-            .literals(["abide", "abiding", "adher", "conform", "comply", "not follow", "t follow", "t obey", "not obey", "without follow", "not care", "t care about", "bound by", "confines", "limited by", "apply to"])
+            .literals(["abide", "abiding", "adher", "conform", "comply", "not follow", "t follow", "t obey", "not obey", "without follow", "need to follow", "have to follow", "not care", "t care about", "bound by", "confines", "limited by", "apply to"])
             .pattern(r"\b(?:do(?:es)? not|don't|doesn't|need not|no longer|not|without|never|freed? from|free of|instead of|isn't|aren't|not have to|no need to|doesn't need to) <w3>(?:abid(?:e|ing)|adher(?:e|ing)|conform|comply(?:ing)?|follow(?:ing)?|obey(?:ing)?|respect(?:ing)?|care about|bound|restricted|limited|constrained|confines|apply to|concerned) <w3>(?:by|to|with|about|of)? ?<w4>(?:rules?|guidelines?|polic(?:y|ies)|restrictions|limitations|ethic(?:s|al)?|moral(?:s|ity)?|laws? (?:or|and)|openai'?s?|confines|programming|censorship|content)\b")
             .reach(100, 120)
             .unless(r"\b(?:employees?|staff|customers?|students?|company's|tenant|landlord|contractor|users? (?:who|must))\b"),
@@ -76,8 +76,8 @@ fn freedoms() -> Vec<Rule> {
 fn commitments() -> Vec<Rule> {
     vec![
         rule("persona.two-answers", Severity::High, "Asks for the usual answer and one of the persona.")
-            .literals(["normally respond", "would respond", "normally answer", "normally would", "two ways", "two different", "two separate", "both ways", "two responses", "normal response", "first response", "🔒", "🔓", "jailbreak]"])
-            .pattern(r"(?:\bthe way (?:you|chatgpt|gpt)? ?(?:would )?(?:normally )?(?:would )?(?:normally )?(?:respond|answer|reply)|\bhow you would normally (?:answer|respond)|\b(?:answer|respond|responses?|prompts?|questions?|answers|reply|provide|give|generate)\b <w8>(?:in )?(?:two (?:different |separate |distinct )+(?:ways|responses|manners|answers|paragraphs|forms)|both ways|as both)|🔒|🔓|[\[(](?:🔒|🔓)?(?:classic|jailbreak)[\])])")
+            .literals(["normally respond", "would respond", "normally answer", "normally would", "two ways", "two different", "two separate", "both ways", "two responses", "classic]", "jailbreak]", "classic)", "jailbreak)"])
+            .pattern(r"(?:\bthe way (?:you|chatgpt|gpt)? ?(?:would )?(?:normally )?(?:would )?(?:normally )?(?:respond|answer|reply)|\bhow you would normally (?:answer|respond)|\b(?:answer|respond|responses?|prompts?|questions?|answers|reply|provide|give|generate)\b <w8>(?:in )?(?:two (?:different |separate |distinct )+(?:ways|responses|manners|answers|paragraphs|forms)|both ways|as both)|[\[(](?:🔒|🔓)?(?:classic|jailbreak)[\])])")
             .reach(100, 80),
         rule("persona.stay-in-character", Severity::Medium, "Holds the model to its part.")
             .literals(["in character", "break character", "breaking character", "broke character", "stay a ", "stay as "])
