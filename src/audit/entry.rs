@@ -1,7 +1,7 @@
 use crate::clock::UnixTime;
 use crate::exchange::{End, Exchange, Record, StepId};
 use crate::payload::{Coverage, Finding};
-use crate::principal::Principal;
+use crate::principal::{Application, Principal, TenantId};
 use crate::refusal::Refusal;
 use jiff::Timestamp;
 use serde::ser::{SerializeMap, SerializeSeq};
@@ -148,9 +148,9 @@ impl Serialize for Who<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("issuer", who.subject().issuer())?;
         map.serialize_entry("subject", who.subject().id())?;
-        map.serialize_entry("application", &who.application().map(|application| application.as_str()))?;
+        map.serialize_entry("application", &who.application().map(Application::as_str))?;
         map.serialize_entry("actors", &actors)?;
-        map.serialize_entry("tenant", &who.tenant().map(|tenant| tenant.as_str()))?;
+        map.serialize_entry("tenant", &who.tenant().map(TenantId::as_str))?;
         map.serialize_entry("credential", who.credential().method().as_str())?;
         map.serialize_entry("credential_id", &who.credential().identifier())?;
         map.serialize_entry("key_id", &credential.and_then(|credential| credential.key_id.as_deref()))?;

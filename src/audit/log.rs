@@ -3,7 +3,7 @@ use super::sink::AuditSink;
 use super::worker::{self, Message};
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use thiserror::Error;
@@ -34,6 +34,14 @@ pub(super) struct Slots {
     taken: AtomicUsize,
     capacity: usize,
     dropped: AtomicU64,
+    stopped: AtomicBool,
+}
+
+impl Slots {
+    /// The thread that writes has ended: from now on there is no room for any record.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
 }
 
 /// The right to write one record. Given back when the record has been written.
@@ -72,7 +80,8 @@ impl AuditLog {
     /// Takes a slot; `None` when the record will be dropped and counted.
     pub(super) fn reserve(&self) -> Result<Option<Slot>, Full> {
         let slots = &self.0.slots;
-        let free = |taken: usize| (taken < slots.capacity).then_some(taken + 1);
+        let stopped = slots.stopped.load(Ordering::Acquire);
+        let free = |taken: usize| (taken < slots.capacity && !stopped).then_some(taken + 1);
         match (slots.taken.fetch_update(Ordering::AcqRel, Ordering::Relaxed, free), self.0.when_full) {
             (Ok(_), _) => Ok(Some(Slot(slots.clone()))),
             (Err(_), WhenFull::Refuse) => Err(Full),
@@ -141,9 +150,14 @@ impl AuditLogBuilder {
             return Err(AuditError::NoCapacity);
         }
         let (to_worker, messages) = mpsc::channel();
-        worker::start(self.sinks, messages).map_err(AuditError::Thread)?;
-        let slots = Slots { taken: AtomicUsize::new(0), capacity: self.capacity, dropped: AtomicU64::new(0) };
-        Ok(AuditLog(Arc::new(Inner { to_worker, slots: Arc::new(slots), when_full: self.when_full })))
+        let slots = Arc::new(Slots {
+            taken: AtomicUsize::new(0),
+            capacity: self.capacity,
+            dropped: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+        });
+        worker::start(self.sinks, messages, slots.clone()).map_err(AuditError::Thread)?;
+        Ok(AuditLog(Arc::new(Inner { to_worker, slots, when_full: self.when_full })))
     }
 }
 

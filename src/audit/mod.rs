@@ -6,7 +6,7 @@
 //! 3. It says who, through whom, what, the decision and why, usage and coverage, and whether each control ran. It holds no
 //!    prompt text, no answer text and no credential.
 //! 4. A sink that fails is tried again; until it works, no slot becomes free, so that with [`WhenFull::Refuse`] the service
-//!    stops rather than work unrecorded.
+//!    stops rather than work unrecorded. A sink that panics ends the log: no more slots are given.
 //! 5. Every record is also a `tracing` event (target `portcullis::audit`, level INFO) and, with the feature `metrics`,
 //!    counters and a histogram.
 //!

@@ -1,9 +1,10 @@
 //! The thread that writes records.
 
 use super::entry::AuditEntry;
-use super::log::Slot;
+use super::log::{Slot, Slots};
 use super::sink::AuditSink;
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::thread;
 use std::time::Duration;
@@ -16,11 +17,30 @@ pub(super) enum Message {
 /// How long a sink that failed is left alone.
 const PAUSE: Duration = Duration::from_millis(200);
 
-pub(super) fn start(mut sinks: Vec<Box<dyn AuditSink>>, messages: Receiver<Message>) -> io::Result<()> {
+pub(super) fn start(
+    mut sinks: Vec<Box<dyn AuditSink>>,
+    messages: Receiver<Message>,
+    slots: Arc<Slots>,
+) -> io::Result<()> {
     thread::Builder::new()
         .name("portcullis-audit".to_owned())
-        .spawn(move || run(&mut sinks, &messages))
+        .spawn(move || {
+            let _ended = Ended(slots);
+            run(&mut sinks, &messages);
+        })
         .map(drop)
+}
+
+/// Dropped when the thread ends, also by a sink that panics: nothing may go on unrecorded.
+struct Ended(Arc<Slots>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.stop();
+        if thread::panicking() {
+            tracing::error!("a sink of the audit log panicked; no more records are taken");
+        }
+    }
 }
 
 /// Writes until every sender is gone.
@@ -30,9 +50,9 @@ fn run(sinks: &mut [Box<dyn AuditSink>], messages: &Receiver<Message>) {
     loop {
         let message = match messages.try_recv() {
             Ok(message) => message,
-            Err(TryRecvError::Disconnected) => return until_done(sinks, |sink| sink.flush()),
+            Err(TryRecvError::Disconnected) => return until_done(sinks, AuditSink::flush),
             Err(TryRecvError::Empty) => {
-                until_done(sinks, |sink| sink.flush());
+                until_done(sinks, AuditSink::flush);
                 unflushed.clear();
                 match messages.recv() {
                     Ok(message) => message,
@@ -46,7 +66,7 @@ fn run(sinks: &mut [Box<dyn AuditSink>], messages: &Receiver<Message>) {
                 unflushed.push(slot);
             }
             Message::Flush(done) => {
-                until_done(sinks, |sink| sink.flush());
+                until_done(sinks, AuditSink::flush);
                 unflushed.clear();
                 // Who asked may have stopped waiting.
                 let _ = done.try_send(());
