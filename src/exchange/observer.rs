@@ -91,12 +91,14 @@ pub trait AnswerObserver: Send + 'static {
         Poll::Ready(Ok(()))
     }
 
-    /// Asked on every poll, also while the handler is silent: ready to end the answer.
+    /// Asked on every poll, also while the handler is silent or the client is slow: ready to end the answer, and what was
+    /// not handed over yet with it. Not asked once the head of an answer in one piece has been sent.
     fn poll_cut(&mut self, _cx: &mut Context<'_>) -> Poll<Cut> {
         Poll::Pending
     }
 
-    /// The handler has said all: release what is held.
+    /// The handler has said all: release what is held, or begin to; [`poll_release`](Self::poll_release) is asked until
+    /// it is ready, and after that nothing more is released.
     ///
     /// # Errors
     /// To end the answer.

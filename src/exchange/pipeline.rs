@@ -3,6 +3,7 @@ use crate::payload::{AnswerEvent, AnswerFacts};
 use crate::refusal::Refusal;
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, ready};
 
 /// The observers of one exchange, in the order of their stages.
@@ -38,13 +39,16 @@ pub(crate) struct Pipeline {
     facts: AnswerFacts,
     between: VecDeque<AnswerEvent>,
     released: Released,
+    /// How many stages have been flushed, and whether the next one has begun to.
+    flushed: usize,
+    flushing: bool,
     told: bool,
 }
 
 impl Pipeline {
     pub(super) fn new(observers: Observers, exchange: Exchange) -> Self {
         let (facts, between, released) = Default::default();
-        Self { observers, exchange, facts, between, released, told: false }
+        Self { observers, exchange, facts, between, released, flushed: 0, flushing: false, told: false }
     }
 
     pub(crate) fn exchange(&self) -> &Exchange {
@@ -89,26 +93,42 @@ impl Pipeline {
         })
     }
 
-    /// The handler has said all: lets every stage release what it holds, the first stage first.
-    pub(crate) fn flush(&mut self, out: &mut VecDeque<AnswerEvent>) -> Result<(), Cut> {
-        for stage in 0..Stage::COUNT {
+    /// The handler has said all: lets every stage release what it holds, the first stage first. A stage that still works
+    /// on what it holds is waited for before the next is asked.
+    pub(crate) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut VecDeque<AnswerEvent>,
+    ) -> Poll<Result<(), Cut>> {
+        while self.flushed < Stage::COUNT {
+            let stage = self.flushed;
             if let Some(observer) = &mut self.observers.0[stage] {
-                observer.flush(&self.facts, &mut self.released)?;
-                self.carry_on(stage + 1, out)?;
+                if !std::mem::replace(&mut self.flushing, true) {
+                    observer.flush(&self.facts, &mut self.released)?;
+                    self.carry_on(stage + 1, out)?;
+                }
+                ready!(self.poll_release(cx, out))?;
+                self.flushing = false;
             }
+            self.flushed += 1;
         }
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 
-    /// Tells every stage the end, the first time only.
+    /// Tells every stage the end, the first time only. One that panics keeps the others from nothing.
     pub(crate) fn end(&mut self, end: End) {
         if std::mem::replace(&mut self.told, true) {
             return;
         }
         self.exchange.note_end(end);
         for observer in &mut self.observers.0 {
-            if let Some(observer) = observer.take() {
-                observer.end(end, &self.facts, &self.exchange);
+            let Some(observer) = observer.take() else { continue };
+            let tell = AssertUnwindSafe(|| observer.end(end, &self.facts, &self.exchange));
+            if catch_unwind(tell).is_err() {
+                tracing::error!(
+                    request_id = self.exchange.request_id(),
+                    "an observer of the answer panicked when it was told the end"
+                );
             }
         }
     }

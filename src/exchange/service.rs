@@ -226,9 +226,12 @@ impl Run {
             if self.exchange.is_refused_by(&response) {
                 opened.close(End::Refused);
             } else if opened.is_unwatched() {
-                let refusal = Refusal::misconfigured(
-                    "a layer observes the answer and nobody reads it: stack ReadPayloadLayer inside of it",
-                );
+                let refusal = Refusal::misconfigured(match self.exchange.is_refused() {
+                    true => "a middleware replaced the refusal of a layer by a response of its own",
+                    false => {
+                        "a layer observes the answer and nobody reads it: stack ReadPayloadLayer inside of it"
+                    }
+                });
                 response = self.exchange.refuse(refusal).map(CheckedBody::refused);
                 opened.close(End::Refused);
             } else {

@@ -8,7 +8,7 @@ use crate::refusal::{ProblemJson, Refusal, Rendered, Respond};
 use crate::route::Route;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderValue, Response, request};
+use http::{HeaderName, HeaderValue, Response, request};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -70,8 +70,15 @@ impl Exchange {
             return (exchange.clone(), None);
         }
         let clock = context.clock();
+        let request_id = request_id(parts).unwrap_or_else(|| {
+            let id = context.ids().next();
+            let value = HeaderValue::from_str(&id).expect("an id of ours is hexadecimal");
+            // The handler and its logs see the same id as the caller and the record, and no other.
+            parts.headers.insert(HeaderName::from_static(REQUEST_ID), value);
+            id
+        });
         let exchange = Self(Arc::new(Inner {
-            request_id: request_id(parts).unwrap_or_else(|| context.ids().next()),
+            request_id,
             started: clock.now(),
             started_at: clock.elapsed(),
             client: OnceLock::new(),
@@ -195,12 +202,13 @@ impl Exchange {
         state.observers.register(stage, Box::new(observer))
     }
 
-    /// Reads or writes the record.
+    /// Reads or writes the record. `change` must not use the exchange: it would wait for itself.
     pub fn record<T>(&self, change: impl FnOnce(&mut Record) -> T) -> T {
         change(&mut self.state().record)
     }
 
-    /// Makes the response that refuses this request, and remembers why. The first refusal is the one that counts.
+    /// Makes the response that refuses this request, and remembers why. The refusal counts if this response is the one
+    /// that goes out; of several, the last.
     pub fn refuse(&self, refusal: Refusal) -> Response<Bytes> {
         let Rendered { content_type, body } = self.render(&refusal);
         let length = HeaderValue::from(body.len());
@@ -261,9 +269,17 @@ impl Exchange {
         state.record.duration = Some(duration);
     }
 
-    /// Takes the observers to drive them; `None` when the answer was sealed or closed before.
+    /// Takes the observers to drive them; `None` when the answer was sealed or closed before. For an answer that is no
+    /// refusal: one that the handler was offered, by an extractor, and did not send is forgotten.
     pub(crate) fn seal(&self) -> Option<Pipeline> {
-        self.leave_open(Phase::Sealed).map(|observers| Pipeline::new(observers, self.clone()))
+        let observers = self.leave_open(Phase::Sealed)?;
+        self.state().refusal = None;
+        Some(Pipeline::new(observers, self.clone()))
+    }
+
+    /// Whether a step refused this request, so that nothing but its refusal may go out.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.state().record.ran.contains(&Ran::Refused)
     }
 
     pub(crate) fn is_open(&self) -> bool {
