@@ -1,11 +1,13 @@
 //! What the head of a request says of its body.
 
+use super::answer::unreadable;
+use crate::payload::AnswerFraming;
 use crate::refusal::{Refusal, RefusalKind};
 use http::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
     HeaderValue, RANGE, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{Method, request};
+use http::{Method, StatusCode, request, response};
 
 /// A content encoding that can be undone (RFC 9110 §8.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +38,12 @@ pub(super) fn close_ways_around(parts: &mut request::Parts) -> Result<(), Refusa
 /// Checks that the body is JSON in UTF-8, and says how it is encoded.
 pub(super) fn json_encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
     let unsupported = |what: String| Err(Refusal::new(RefusalKind::UnsupportedMediaType, what));
-    match single(headers, CONTENT_TYPE)? {
+    match single(headers, &CONTENT_TYPE)? {
         Some(value) if is_json(value) => {}
         Some(_) => return unsupported("send the body as application/json in UTF-8".to_owned()),
         None => return unsupported("say what the body is: Content-Type: application/json".to_owned()),
     }
-    let encoding = match single(headers, CONTENT_ENCODING)?.map(HeaderValue::as_bytes) {
+    let encoding = match single(headers, &CONTENT_ENCODING)?.map(HeaderValue::as_bytes) {
         None => Encoding::Identity,
         Some(name) if name.eq_ignore_ascii_case(b"identity") => Encoding::Identity,
         Some(name) if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => {
@@ -78,8 +80,48 @@ pub(super) fn describe_body(headers: &mut HeaderMap, length: usize) {
     }
 }
 
-fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&HeaderValue>, Refusal> {
-    let mut values = headers.get_all(&name).iter();
+/// How an answer says that it is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    Readable(AnswerFraming),
+    Unsaid,
+    Unreadable,
+}
+
+/// What the type of an answer says. Two types are none: clients differ in which one they believe.
+pub(super) fn framing(headers: &HeaderMap) -> Framing {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    match (types.next(), types.next()) {
+        (None, _) => Framing::Unsaid,
+        (Some(one), None) => AnswerFraming::of(one).map_or(Framing::Unreadable, Framing::Readable),
+        (Some(_), Some(_)) => Framing::Unreadable,
+    }
+}
+
+/// Refuses an answer that leaves HTTP or cannot be read, and takes away what says how long it is: observers may change
+/// that.
+pub(super) fn close_ways_out(head: &mut response::Parts) -> Result<(), Refusal> {
+    if head.status.is_informational() {
+        return Err(unreadable("the handler switched protocols, which would leave the gate"));
+    }
+    if head.headers.get_all(CONTENT_ENCODING).iter().any(|value| !is_identity(value)) {
+        return Err(unreadable(
+            "the handler's answer is compressed: stack CompressionLayer outside of the gate",
+        ));
+    }
+    head.headers.remove(CONTENT_LENGTH);
+    head.headers.remove(TRANSFER_ENCODING);
+    Ok(())
+}
+
+/// Whether an answer has no body on the wire, whatever its headers say (RFC 9110 §6.4.1), so that nobody polls it to its
+/// end.
+pub(super) fn is_bodiless(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Refusal> {
+    let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {
         let twice = format!("the header {name} came more than once");
@@ -98,6 +140,12 @@ fn is_json(value: &HeaderValue) -> bool {
                 name.eq_ignore_ascii_case("charset") && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
             })
         })
+}
+
+fn is_identity(value: &HeaderValue) -> bool {
+    value
+        .to_str()
+        .is_ok_and(|value| value.split(',').all(|item| item.trim().eq_ignore_ascii_case("identity")))
 }
 
 fn lists(value: &HeaderValue, name: &str) -> bool {

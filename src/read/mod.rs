@@ -23,6 +23,7 @@ mod request;
 mod service;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use answer::AnswerBody;
 pub use body::RequestBody;

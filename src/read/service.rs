@@ -1,15 +1,16 @@
-use super::answer::{self, AnswerBody};
+use super::answer::{self, AnswerBody, unreadable};
 use super::body::RequestBody;
 use super::collect::{Collect, Deadline};
-use super::head;
+use super::head::{self, Framing};
 use super::layer::Settings;
 use super::request::understand;
+use super::watch::{Stop, Watch};
 use crate::exchange::{End, Exchange, Opened, Ran};
-use crate::payload::{AnswerFraming, EventReader};
-use crate::refusal::{Refusal, RefusalKind};
+use crate::payload::AnswerFraming;
+use crate::refusal::Refusal;
 use crate::route::BodyKind;
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode, request, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -51,7 +52,10 @@ where
                 let service = std::mem::replace(&mut self.inner, clone);
                 Phase::Reading { collect, waiting: Some((service, parts)) }
             }
-            Err(refusal) => Phase::Refused { refusal: Some(refusal) },
+            Err(refusal) => {
+                exchange.note_read(Ran::Refused);
+                Phase::Refused { refusal: Some(refusal) }
+            }
         };
         ReadPayloadFuture { phase, exchange, opened, settings: self.settings.clone() }
     }
@@ -120,45 +124,57 @@ where
                     let (mut service, mut parts) = waiting.take().expect("a body is read once");
                     let next = match read.and_then(|bytes| admit(bytes, &mut parts, this.exchange)) {
                         Ok(body) => Phase::Calling { answer: service.call(Request::from_parts(parts, body)) },
-                        Err(refusal) => Phase::Refused { refusal: Some(refusal) },
+                        Err(refusal) => {
+                            this.exchange.note_read(Ran::Refused);
+                            Phase::Refused { refusal: Some(refusal) }
+                        }
                     };
                     this.phase.set(next);
                 }
                 PhaseProjection::Calling { answer } => {
-                    let response = ready!(answer.poll(cx))?;
+                    let answered = ready!(answer.poll(cx));
+                    this.phase.set(Phase::Done);
+                    let response = match answered {
+                        Ok(response) => response,
+                        Err(error) => {
+                            if let Some(opened) = this.opened.take() {
+                                opened.close(End::Failed);
+                            }
+                            return Poll::Ready(Err(error));
+                        }
+                    };
                     if this.exchange.is_refused_by(&response) {
-                        this.phase.set(Phase::Done);
                         return Poll::Ready(Ok(response.map(AnswerBody::unwatched)));
                     }
-                    let empty = response.body().is_end_stream();
-                    let next = match watch(response, this.exchange, this.settings) {
-                        Ok((response, framing)) if framing.is_stream() && !empty => {
-                            this.phase.set(Phase::Done);
-                            return Poll::Ready(Ok(response));
+                    match watch(response, this.exchange, this.settings) {
+                        Ok(Watched { response, whole: false }) => return Poll::Ready(Ok(response)),
+                        Ok(Watched { response, whole: true }) => {
+                            this.phase.set(Phase::Gathering { answer: Some(response.into_parts()) });
                         }
-                        Ok((response, _)) => Phase::Gathering { answer: Some(response.into_parts()) },
-                        Err(refusal) => Phase::Refused { refusal: Some(refusal) },
-                    };
-                    this.phase.set(next);
+                        Err(refusal) => this.phase.set(Phase::Refused { refusal: Some(refusal) }),
+                    }
                 }
                 PhaseProjection::Gathering { answer } => {
                     let (_, body) = answer.as_mut().expect("an answer is gathered once");
-                    let refusal = match ready!(body.poll_prepare(cx)) {
-                        Ok(Ok(())) => None,
-                        Ok(Err(cut)) => Some(cut.0),
-                        Err(_) => Some(unreadable("the handler's body broke off")),
-                    };
-                    if let Some(refusal) = refusal {
-                        body.refuse();
-                        this.phase.set(Phase::Refused { refusal: Some(refusal) });
-                        continue;
-                    }
-                    let (mut head, body) = answer.take().expect("an answer is gathered once");
+                    let read = ready!(body.poll_whole(cx));
+                    let (mut head, mut body) = answer.take().expect("an answer is gathered once");
                     this.phase.set(Phase::Done);
-                    if let Some(length) = body.size_hint().exact() {
-                        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-                    }
-                    return Poll::Ready(Ok(Response::from_parts(head, body)));
+                    let (refusal, end) = match read {
+                        Ok(()) => {
+                            if let Some(length) = body.size_hint().exact()
+                                && !is_bodiless(this.exchange, head.status)
+                            {
+                                head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+                            }
+                            return Poll::Ready(Ok(Response::from_parts(head, body)));
+                        }
+                        Err(Stop::Cut(cut)) => (cut.0, End::Refused),
+                        Err(Stop::Failed(_)) => (unreadable("the handler's body broke off"), End::Failed),
+                    };
+                    // First the refusal, then the end: the record is written at the end.
+                    let response = this.exchange.refuse(refusal).map(AnswerBody::refused);
+                    body.end(end);
+                    return Poll::Ready(Ok(response));
                 }
                 PhaseProjection::Refused { refusal } => {
                     let refusal = refusal.take().expect("a request is refused once");
@@ -184,10 +200,17 @@ fn admit(bytes: Bytes, parts: &mut request::Parts, exchange: &Exchange) -> Resul
             understand(bytes, &**dialect, exchange).map(|length| (RequestBody::of(exchange.clone()), length))
         }
     };
-    exchange.note_read(if read.is_ok() { Ran::Passed } else { Ran::Refused });
     let (body, length) = read?;
+    exchange.note_read(Ran::Passed);
     head::describe_body(&mut parts.headers, length);
     Ok(body)
+}
+
+/// An answer with the observers around it.
+struct Watched<RB> {
+    response: Response<AnswerBody<RB>>,
+    /// Whether it is read to its end before its head is sent.
+    whole: bool,
 }
 
 /// Puts the observers around an answer, or says why it cannot be read.
@@ -195,41 +218,39 @@ fn watch<RB: Body<Data = Bytes>>(
     response: Response<RB>,
     exchange: &Exchange,
     settings: &Settings,
-) -> Result<(Response<AnswerBody<RB>>, AnswerFraming), Refusal> {
+) -> Result<Watched<RB>, Refusal> {
+    if exchange.is_refused() {
+        let cause = "a middleware replaced the refusal of a layer by a response of its own";
+        return Err(Refusal::misconfigured(cause));
+    }
     let (mut head, body) = response.into_parts();
-    if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(unreadable("the handler switched protocols, which would leave the gate"));
-    }
-    if head
-        .headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
-    {
-        return Err(unreadable(
-            "the handler's answer is compressed: stack CompressionLayer outside of the gate",
-        ));
-    }
-    let framing = framing(&head.headers, body.is_end_stream())
-        .map_err(|other| answer::unreadable_type(exchange, &other))?;
+    head::close_ways_out(&mut head)?;
+    let body = (!is_bodiless(exchange, head.status)).then_some(body);
+    let empty = body.as_ref().is_none_or(Body::is_end_stream);
+    let framing = head::framing(&head.headers);
+    let unreadable_type = || {
+        let named = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        answer::unreadable_type(exchange, named)
+    };
+    let (framing, must_be_empty) = match framing {
+        Framing::Readable(framing) => (framing, None),
+        Framing::Unreadable if !empty => return Err(unreadable_type()),
+        Framing::Unreadable | Framing::Unsaid => (AnswerFraming::Text, Some(unreadable_type())),
+    };
     let Some(pipeline) = exchange.seal() else {
         return Err(Refusal::misconfigured("two ReadPayloadLayers are stacked: keep one"));
     };
     exchange.record(|record| record.status = Some(head.status));
-    head.headers.remove(CONTENT_LENGTH);
-    let reader = EventReader::new(framing, settings.answer);
-    Ok((Response::from_parts(head, AnswerBody::watched(body, framing, reader, pipeline)), framing))
-}
-
-fn unreadable(cause: &'static str) -> Refusal {
-    Refusal::new(RefusalKind::UnreadableAnswer, "the service's answer could not be read").cause(cause)
-}
-
-fn framing(headers: &HeaderMap, empty: bool) -> Result<AnswerFraming, String> {
-    match headers.get(CONTENT_TYPE) {
-        None if empty => Ok(AnswerFraming::Text),
-        None => Err(String::new()),
-        Some(value) => AnswerFraming::of(value).ok_or_else(|| value.to_str().unwrap_or_default().to_owned()),
+    let mut watch = Watch::new(framing, settings.answer, pipeline);
+    if let Some(refusal) = must_be_empty {
+        watch.must_be_empty(refusal);
     }
+    let response = Response::from_parts(head, AnswerBody::watched(body, watch));
+    Ok(Watched { response, whole: empty || !framing.is_stream() })
+}
+
+fn is_bodiless(exchange: &Exchange, status: StatusCode) -> bool {
+    exchange.record(|record| head::is_bodiless(&record.method, status))
 }
 
 impl<S: Service<Request<RequestBody>>, B, RB> fmt::Debug for ReadPayloadFuture<S, B, RB> {

@@ -1,0 +1,130 @@
+use super::*;
+use http::StatusCode;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue};
+use http_body::Body as _;
+use std::time::Duration;
+
+async fn status_of(request: Request<Body>) -> (StatusCode, &'static str) {
+    let stack = Stack::new();
+    let service = stack.service(|_| async { Ok(typed("text/plain", full("ok"))) });
+    let response = service.oneshot(request).await.unwrap();
+    let refusal = response.extensions().get::<Refusal>();
+    (response.status(), refusal.map_or("", |refusal| refusal.kind().code()))
+}
+
+#[tokio::test]
+async fn the_handler_receives_the_document_and_its_length() {
+    let stack = Stack::new();
+    let service = stack.service(|request: Request<super::super::RequestBody>| async move {
+        assert_eq!(request.headers()[CONTENT_LENGTH], "7");
+        assert!(
+            !request.headers().contains_key("accept-encoding") && !request.headers().contains_key("range")
+        );
+        let mut body = request.into_body();
+        assert_eq!(body.size_hint().exact(), Some(7));
+        let read = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert!(body.is_end_stream() && body.frame().await.is_none());
+        Ok(typed("application/json", full(read)))
+    });
+    let mut request = post("/json", frames([data("{\"a\""), data(""), data(":"), data("1"), data("}")]));
+    request.headers_mut().insert("accept-encoding", HeaderValue::from_static("gzip"));
+    request.headers_mut().insert("range", HeaderValue::from_static("bytes=0-1"));
+    let response = service.oneshot(request).await.unwrap();
+    assert_eq!(text(response).await, "{\"a\":1}");
+    let record = stack.witness.record();
+    assert_eq!(record.ran(StepId::Read), crate::exchange::Ran::Passed);
+    assert_eq!(record.read.unwrap().bytes, 7);
+}
+
+#[tokio::test]
+async fn a_body_is_bounded_whatever_its_length_says() {
+    let long = || "x".repeat(1_001);
+    assert_eq!(
+        status_of(post("/json", full(long()))).await,
+        (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large")
+    );
+    let drip = poll_body(|_| Poll::Ready(Some(data("x"))));
+    assert_eq!(status_of(post("/json", drip)).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    let mut lying = post("/json", full(long()));
+    lying.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(1));
+    assert_eq!(status_of(lying).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    let mut told = post("/json", poll_body(|_| panic!("not read")));
+    told.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(1_001));
+    assert_eq!(status_of(told).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    let exact = format!("\"{}\"", "x".repeat(998));
+    assert_eq!(status_of(post("/json", full(exact))).await.0, StatusCode::OK);
+    let none = Request::get("/plain").body(frames([data("x")])).unwrap();
+    assert_eq!(status_of(none).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn the_time_limit_is_for_the_whole_body_and_not_for_each_piece() {
+    let stack = Stack::new();
+    let (clock, mut pieces) = (stack.clock.clone(), 0);
+    // One byte every four seconds: never silent for ten.
+    let trickle = poll_body(move |cx| {
+        pieces += 1;
+        if pieces % 2 == 0 {
+            return Poll::Ready(Some(data(" ")));
+        }
+        clock.advance(Duration::from_secs(4));
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    });
+    let service = stack.service(|_| async { panic!("not reached") });
+    let response = service.oneshot(post("/json", trickle)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(stack.witness.end(), (End::Refused, Some("read_timeout")));
+    assert_eq!(stack.witness.record().ran(StepId::Read), crate::exchange::Ran::Refused);
+    assert!(stack.clock.shared().elapsed() <= Duration::from_secs(16));
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_malformed() {
+    let body = frames([data("{}"), Err("reset".into())]);
+    assert_eq!(status_of(post("/json", body)).await, (StatusCode::BAD_REQUEST, "malformed_request"));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_say_that_it_is_json_is_refused() {
+    let with = |types: &[&'static str]| {
+        let mut request = Request::post("/json").body(full("{}")).unwrap();
+        for value in types {
+            request.headers_mut().append("content-type", HeaderValue::from_static(value));
+        }
+        request
+    };
+    for types in [&[][..], &["text/plain"], &["application/json; charset=latin1"], &["application/json-x"]] {
+        assert_eq!(status_of(with(types)).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{types:?}");
+    }
+    let twice = with(&["application/json", "application/json"]);
+    assert_eq!(status_of(twice).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(status_of(with(&["Application/JSON;charset=\"UTF-8\""])).await.0, StatusCode::OK);
+    for encoding in ["gzip, gzip", "compress", "", "aws-chunked"] {
+        let mut request = with(&["application/json"]);
+        request.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        assert_eq!(status_of(request).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{encoding}");
+    }
+}
+
+#[tokio::test]
+async fn upgrades_and_tunnels_are_refused() {
+    for (name, value) in [("upgrade", "websocket"), ("connection", "keep-alive, Upgrade")] {
+        let mut request = Request::get("/plain").body(full("")).unwrap();
+        request.headers_mut().insert(name, HeaderValue::from_static(value));
+        assert_eq!(status_of(request).await.0, StatusCode::BAD_REQUEST);
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_leaves_the_body_alone_answers_all_the_same() {
+    assert_eq!(status_of(post("/json", full("{}"))).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_handler_that_fails_is_told_to_the_observers() {
+    let stack = Stack::new();
+    let service = stack.service(|_| async { Err("no".into()) });
+    assert_eq!(service.oneshot(post("/json", full("{}"))).await.err().unwrap().to_string(), "no");
+    assert_eq!(stack.witness.end(), (End::Failed, None));
+}
