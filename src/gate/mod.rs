@@ -32,6 +32,8 @@
 
 mod assemble;
 mod builder;
+#[cfg(feature = "config")]
+pub mod config;
 mod error;
 mod posture;
 #[cfg(feature = "axum")]

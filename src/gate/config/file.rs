@@ -1,0 +1,185 @@
+//! The shape of the file: what serde reads, before it means anything.
+
+use super::value::{Count, Size, Text};
+use crate::audit::WhenFull;
+use crate::inspect::Action;
+use crate::jose::Algorithm;
+use crate::limit::{Dimension, Per};
+use crate::payload::Dialect;
+use crate::principal::Network;
+use http::Method;
+use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use toml::Spanned;
+
+/// The keys that stand above the first section.
+pub(super) const TOP: [&str; 3] = ["default_plan", "output_cap", "danger_without_limits"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct File {
+    pub(super) default_plan: Option<Spanned<String>>,
+    pub(super) output_cap: Option<Count<u64>>,
+    pub(super) danger_without_limits: Option<Spanned<bool>>,
+    pub(super) audit: Option<Spanned<AuditSection>>,
+    #[serde(default)]
+    pub(super) issuers: Vec<Spanned<IssuerSection>>,
+    #[serde(default)]
+    pub(super) authentication: AuthenticationSection,
+    #[serde(default)]
+    pub(super) routes: Vec<Spanned<RouteSection>>,
+    #[serde(default)]
+    pub(super) plans: BTreeMap<Spanned<String>, Spanned<PlanSection>>,
+    pub(super) flood: Option<Spanned<FloodSection>>,
+    pub(super) inspection: Option<InspectionSection>,
+    #[serde(default)]
+    pub(super) body: BodySection,
+    #[serde(default)]
+    pub(super) answer: AnswerSection,
+    #[serde(default)]
+    pub(super) proxies: ProxiesSection,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct AuditSection {
+    pub(super) file: Option<Spanned<String>>,
+    pub(super) when_full: Option<Text<WhenFull>>,
+    pub(super) capacity: Option<Count<usize>>,
+    pub(super) danger_off: Option<Spanned<bool>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct IssuerSection {
+    pub(super) issuer: Spanned<String>,
+    pub(super) audiences: Spanned<Vec<String>>,
+    pub(super) jwks_file: Option<Spanned<String>>,
+    pub(super) keys: Option<Spanned<Jwks>>,
+    pub(super) algorithms: Option<Spanned<Vec<Text<Algorithm>>>>,
+    pub(super) scope_claim: Option<Spanned<String>>,
+    pub(super) application_claim: Option<Spanned<String>>,
+    pub(super) plan_claim: Option<Spanned<String>>,
+    pub(super) tenant_claim: Option<Spanned<String>>,
+    pub(super) roles_claim: Option<Spanned<String>>,
+    pub(super) max_lifetime: Option<Spanned<Text<Duration>>>,
+    pub(super) leeway: Option<Spanned<Text<Duration>>>,
+    #[serde(default)]
+    pub(super) require_access_token_type: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct AuthenticationSection {
+    #[serde(default)]
+    pub(super) accept_api_key_header: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct RouteSection {
+    pub(super) method: Text<Method>,
+    pub(super) path: Spanned<String>,
+    pub(super) dialect: Option<Spanned<Text<Arc<dyn Dialect>>>>,
+    pub(super) action: Option<String>,
+    #[serde(default)]
+    pub(super) scopes: Vec<Spanned<String>>,
+    pub(super) open: Option<Spanned<bool>>,
+    pub(super) default_output_cap: Option<Count<u64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct PlanSection {
+    #[serde(default)]
+    pub(super) requests: Vec<Spanned<LimitSection>>,
+    #[serde(default)]
+    pub(super) usage: Vec<Spanned<LimitSection>>,
+    pub(super) output_cap: Option<Count<u64>>,
+    pub(super) danger_unlimited: Option<Spanned<bool>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct LimitSection {
+    pub(super) limit: Count<u64>,
+    pub(super) per: Text<Per>,
+    pub(super) by: Option<Text<Dimension>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct FloodSection {
+    pub(super) requests: Option<Count<u32>>,
+    pub(super) per: Option<Text<Per>>,
+    pub(super) burst: Option<Count<u32>>,
+    pub(super) addresses: Option<Spanned<Count<usize>>>,
+    pub(super) danger_off: Option<Spanned<bool>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct InspectionSection {
+    /// By the last part of the category's name.
+    #[serde(default)]
+    pub(super) injection: BTreeMap<Spanned<String>, Text<Action>>,
+    pub(super) danger_off: Option<Spanned<bool>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct BodySection {
+    pub(super) max_bytes: Option<Size>,
+    pub(super) max_time: Option<Spanned<Text<Duration>>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct AnswerSection {
+    pub(super) event: Option<Size>,
+    pub(super) whole: Option<Size>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct ProxiesSection {
+    #[serde(default)]
+    pub(super) trusted: Vec<Text<Network>>,
+}
+
+/// A JWK set in the file, as JSON. No error repeats what is in it, and it has no `Debug`.
+pub(super) struct Jwks(pub(super) String);
+
+struct JwksVisitor;
+
+impl<'de> Visitor<'de> for JwksVisitor {
+    type Value = Jwks;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JWK set: its JSON as a string, a table with `keys`, or a list of keys as tables")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Jwks, E> {
+        Ok(Jwks(text.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Jwks, A::Error> {
+        serde_json::Value::deserialize(MapAccessDeserializer::new(map)).map(|set| Jwks(set.to_string()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, keys: A) -> Result<Jwks, A::Error> {
+        serde_json::Value::deserialize(SeqAccessDeserializer::new(keys))
+            .map(|keys| Jwks(serde_json::json!({ "keys": keys }).to_string()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Jwks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(JwksVisitor)
+    }
+}

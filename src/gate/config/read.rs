@@ -1,0 +1,215 @@
+//! From the shape of the file to what the builder takes; whatever cannot be used is refused at its place.
+
+use super::file::{AuditSection, FloodSection, InspectionSection, LimitSection, PlanSection, RouteSection};
+use super::source::Source;
+use super::value::{Text, choose};
+use super::{AuditSettings, ConfigError, Switch};
+use crate::clock::SystemClock;
+use crate::inspect::Action;
+use crate::limit::{FloodCheck, FloodQuota, Limit, Measure, Plan, Plans, PlansErrorKind};
+use crate::payload::Category;
+use crate::route::{Route, RouteErrorKind, RouteTable};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use toml::Spanned;
+
+/// The most addresses that the flood check may be told to remember: their memory, 34 bytes each, is taken at once.
+const MOST_ADDRESSES: usize = 1 << 24;
+
+/// Whether a control shall be missing; it cannot be set up as well.
+fn is_off(source: &Source, danger: Option<&Spanned<bool>>, set_up: bool) -> Result<bool, ConfigError> {
+    match danger {
+        Some(danger) if *danger.get_ref() && set_up => source
+            .refuse(danger.span(), "the keys beside it set up what shall be missing; keep one or the other"),
+        danger => Ok(danger.is_some_and(|danger| *danger.get_ref())),
+    }
+}
+
+pub(super) fn audit(
+    source: &Source,
+    section: Spanned<AuditSection>,
+) -> Result<Switch<AuditSettings>, ConfigError> {
+    let (span, section) = (section.span(), section.into_inner());
+    let set_up = section.file.is_some() || section.when_full.is_some() || section.capacity.is_some();
+    if is_off(source, section.danger_off.as_ref(), set_up)? {
+        return Ok(Switch::Off);
+    }
+    let Some(file) = section.file else {
+        let problem = "say where records go with file = \"audit.jsonl\", or danger_off = true to keep none";
+        return source.refuse(span, problem);
+    };
+    if file.get_ref().is_empty() {
+        return source.refuse(file.span(), "name a file");
+    }
+    let (when_full, capacity) = (section.when_full.map(|word| word.0), section.capacity.map(|count| count.0));
+    Ok(Switch::Set(AuditSettings { file, when_full, capacity }))
+}
+
+pub(super) fn flood(
+    source: &Source,
+    section: Spanned<FloodSection>,
+) -> Result<Switch<FloodQuota>, ConfigError> {
+    let (span, section) = (section.span(), section.into_inner());
+    let FloodSection { requests, per, burst, addresses, danger_off } = section;
+    let set_up = requests.is_some() || per.is_some() || burst.is_some() || addresses.is_some();
+    if is_off(source, danger_off.as_ref(), set_up)? {
+        return Ok(Switch::Off);
+    }
+    let (Some(requests), Some(per)) = (requests, per) else {
+        let problem = "say how often with requests = 100 and per = \"second\", or danger_off = true";
+        return source.refuse(span, problem);
+    };
+    let mut quota = FloodQuota::new(requests.0, per.0);
+    if let Some(burst) = burst {
+        quota = quota.burst(burst.0);
+    }
+    if let Err(error) = FloodCheck::new(quota.addresses(1), SystemClock::shared()) {
+        return source.refuse(span, error.to_string());
+    }
+    if let Some(addresses) = addresses {
+        if addresses.get_ref().0 > MOST_ADDRESSES {
+            return source.refuse(addresses.span(), format!("choose at most {MOST_ADDRESSES}"));
+        }
+        quota = quota.addresses(addresses.get_ref().0);
+    }
+    Ok(Switch::Set(quota))
+}
+
+pub(super) fn inspection(
+    source: &Source,
+    section: InspectionSection,
+) -> Result<Switch<Vec<(Category, Action)>>, ConfigError> {
+    if is_off(source, section.danger_off.as_ref(), !section.injection.is_empty())? {
+        return Ok(Switch::Off);
+    }
+    let prefix = "injection.";
+    let names = Category::ALL
+        .into_iter()
+        .filter_map(|category| category.as_str().strip_prefix(prefix).map(|name| (name, category)));
+    let actions = in_order(section.injection).into_iter().map(|(name, action)| {
+        match choose(name.get_ref(), "a category of injection", names.clone()) {
+            Ok(category) => Ok((category, action.0)),
+            Err(problem) => source.refuse(name.span(), problem),
+        }
+    });
+    Ok(Switch::Set(actions.collect::<Result<_, _>>()?))
+}
+
+pub(super) fn routes(
+    source: &Source,
+    sections: Vec<Spanned<RouteSection>>,
+) -> Result<Vec<Route>, ConfigError> {
+    let mut routes = Vec::with_capacity(sections.len());
+    let mut paths = Vec::with_capacity(sections.len());
+    for section in sections {
+        paths.push(section.get_ref().path.span());
+        routes.push(route(source, section.span(), section.into_inner())?);
+    }
+    let fails = |count: usize| RouteTable::new(routes[..count].iter().cloned()).err();
+    if fails(routes.len()).is_some() {
+        // Each stands on its own: the first that cannot join those above it is the one to name.
+        let counts: Vec<usize> = (0..=routes.len()).collect();
+        let first = counts.partition_point(|count| fails(*count).is_none());
+        if let Some(error) = fails(first) {
+            return source.refuse(paths[first - 1].clone(), error.kind().to_string());
+        }
+    }
+    Ok(routes)
+}
+
+fn route(source: &Source, span: Range<usize>, section: RouteSection) -> Result<Route, ConfigError> {
+    let RouteSection { method, path, dialect, action, scopes, open, default_output_cap } = section;
+    let mut route = Route::new(method.0, path.get_ref().as_str());
+    if let Some(Text(dialect)) = dialect.as_ref().map(Spanned::get_ref) {
+        route = route.shared_dialect(dialect.clone());
+    }
+    if let Some(action) = action {
+        route = route.action(action);
+    }
+    if let Some(cap) = default_output_cap {
+        route = route.default_output_cap(cap.0);
+    }
+    for scope in &scopes {
+        let alone = Route::get("/").scope(scope.get_ref().as_str());
+        if RouteTable::new([alone]).is_err() {
+            let problem = "a scope is one name without spaces; write each as a string of its own";
+            return source.refuse(scope.span(), problem);
+        }
+        route = route.scope(scope.get_ref().as_str());
+    }
+    if let Some(open) = open.filter(|open| *open.get_ref()) {
+        if !scopes.is_empty() {
+            let problem = "it is open to everybody, and scopes are required; keep one of them";
+            return source.refuse(open.span(), problem);
+        }
+        route = route.open();
+    }
+    let Err(error) = RouteTable::new([route.clone()]) else { return Ok(route) };
+    match error.kind() {
+        RouteErrorKind::Undecided => {
+            source.refuse(span, "says not who may enter: add scopes = [\"…\"], or open = true for everybody")
+        }
+        kind @ RouteErrorKind::OpenWithBody => {
+            source.refuse(dialect.map_or(span, |dialect| dialect.span()), kind.to_string())
+        }
+        kind => source.refuse(path.span(), kind.to_string()),
+    }
+}
+
+/// The entries of a table in the order of the file.
+fn in_order<T>(table: BTreeMap<Spanned<String>, T>) -> Vec<(Spanned<String>, T)> {
+    let mut entries: Vec<_> = table.into_iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    entries
+}
+
+/// The plans, and a look whether the default one is among them.
+pub(super) fn plans(
+    source: &Source,
+    sections: BTreeMap<Spanned<String>, Spanned<PlanSection>>,
+    default: Option<&Spanned<String>>,
+) -> Result<Vec<Plan>, ConfigError> {
+    let plans = in_order(sections).into_iter().map(|(name, section)| plan(source, name, section));
+    let plans: Vec<Plan> = plans.collect::<Result<_, _>>()?;
+    if let (Some(default), false) = (default, plans.is_empty()) {
+        let known = Plans::new(plans.iter().cloned()).and_then(|plans| plans.with_default(default.get_ref()));
+        if let Err(error) = known {
+            return source.refuse(default.span(), error.to_string());
+        }
+    }
+    Ok(plans)
+}
+
+fn plan(source: &Source, name: Spanned<String>, section: Spanned<PlanSection>) -> Result<Plan, ConfigError> {
+    let (name_span, section) = (name.span(), section.into_inner());
+    let mut plan = Plan::new(name.into_inner());
+    if let Some(cap) = section.output_cap {
+        plan = plan.output_cap(cap.0);
+    }
+    let danger = section.danger_unlimited.filter(|danger| *danger.get_ref());
+    let requests = section.requests.into_iter().map(|limit| (Measure::Requests, limit));
+    for (measure, limit) in requests.chain(section.usage.into_iter().map(|limit| (Measure::Usage, limit))) {
+        let (span, LimitSection { limit, per, by }) = (limit.span(), limit.into_inner());
+        let mut limit = match measure {
+            Measure::Requests => Limit::requests(limit.0, per.0),
+            Measure::Usage => Limit::usage(limit.0, per.0),
+        };
+        if let Some(by) = by {
+            limit = limit.per(by.0);
+        }
+        plan = plan.limit(limit);
+        if let Err(error) = Plans::new([plan.clone()]) {
+            let span = if matches!(error.kind(), PlansErrorKind::Name { .. }) { name_span } else { span };
+            return source.refuse(span, error.to_string());
+        }
+    }
+    if danger.is_some() {
+        plan = plan.danger_unlimited();
+    }
+    let Err(error) = Plans::new([plan.clone()]) else { return Ok(plan) };
+    let span = match (error.kind(), danger) {
+        (PlansErrorKind::LimitedAndUnlimited { .. }, Some(danger)) => danger.span(),
+        _ => name_span,
+    };
+    source.refuse(span, error.to_string())
+}
