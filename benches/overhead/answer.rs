@@ -26,7 +26,11 @@ pub(crate) fn streamed(report: &mut Report) {
     let mut gated = gate.protect(router);
     let (bare, gated) = nanos_of_both(
         || drain(drive(async { ready(&mut bare).await.call(request(&body, None)).await.expect("answers") })),
-        || drain(drive(async { ready(&mut gated).await.call(request(&body, Some(&credential))).await.expect("answers") })),
+        || {
+            drain(drive(async {
+                ready(&mut gated).await.call(request(&body, Some(&credential))).await.expect("answers")
+            }))
+        },
     );
     report.note("answer: bare, each event", bare / EVENTS as f64 / 1_000.0, "µs");
     report.at_most("answer: each streamed event", (gated - bare) / EVENTS as f64 / 1_000.0, 2.0, "µs");
@@ -42,7 +46,10 @@ fn answer() -> Response<Body> {
     let event = Bytes::from(format!("{event}\n\n"));
     let frames = (0..EVENTS).map(move |_| Ok::<_, Infallible>(Frame::data(event.clone())));
     let body = Body::new(StreamBody::new(Frames(frames)));
-    Response::builder().header(header::CONTENT_TYPE, "text/event-stream").body(body).expect("the response is well formed")
+    Response::builder()
+        .header(header::CONTENT_TYPE, "text/event-stream")
+        .body(body)
+        .expect("the response is well formed")
 }
 
 struct Frames<I>(I);

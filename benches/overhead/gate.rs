@@ -111,7 +111,8 @@ where
     std::thread::Builder::new()
         .name("server".to_owned())
         .spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
                 tell.send(listener.local_addr().expect("bound")).expect("the bench waits");
@@ -139,7 +140,8 @@ fn cpu_of_server(address: SocketAddr, credential: Option<&str>) -> f64 {
 }
 
 fn ask<S: Service<Request, Response = Response, Error = Infallible>>(service: &mut S, request: Request) {
-    let response = drive(async { service.ready().await.expect("ready").call(request).await.expect("answers") });
+    let response =
+        drive(async { service.ready().await.expect("ready").call(request).await.expect("answers") });
     assert_eq!(response.status(), 200);
     drive(response.into_body().collect()).expect("the body is whole");
 }

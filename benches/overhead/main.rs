@@ -16,7 +16,8 @@ use measure::Report;
 static ALLOCATOR: store::Counting = store::Counting;
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
     let groups: [(&str, fn(&mut Report)); 9] = [
         ("machinery", parts::machinery),

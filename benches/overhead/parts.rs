@@ -8,7 +8,7 @@ use bytes::Bytes;
 use portcullis::authorize::AuthorizeLayer;
 use portcullis::exchange::{Check, Context, Exchange, MatchRouteLayer, Step, StepId, StepLayer};
 use portcullis::inspect::{Provenance, RuleSet};
-use portcullis::jose::{KeySet, Jws};
+use portcullis::jose::{Jws, KeySet};
 use portcullis::jwt::VerifyJwtLayer;
 use portcullis::payload::{Document, OpenAiChat};
 use portcullis::route::{Route, RouteTable};
@@ -29,7 +29,8 @@ impl Step for Permit {
 }
 
 /// A service that answers at once.
-fn innermost() -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = impl Send> + Clone {
+fn innermost()
+-> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = impl Send> + Clone {
     service_fn(|_request: Request<Body>| std::future::ready(Ok(Response::new(Body::empty()))))
 }
 
@@ -38,7 +39,11 @@ where
     S: Service<Request<Body>>,
     S::Error: std::fmt::Debug,
 {
-    nanos(|| drive(async { service.ready().await.expect("ready").call(request(body, credential)).await.expect("answers") }))
+    nanos(|| {
+        drive(async {
+            service.ready().await.expect("ready").call(request(body, credential)).await.expect("answers")
+        })
+    })
 }
 
 pub(crate) fn machinery(report: &mut Report) {
@@ -55,10 +60,12 @@ pub(crate) fn jwt(report: &mut Report) {
     let compact = credential.trim_start_matches("Bearer ").to_owned();
     let body = Bytes::from_static(b"{}");
     let context = Context::default();
-    let without = cost_of(StepLayer::new(Permit, context.clone()).layer(innermost()), &body, Some(&credential));
+    let without =
+        cost_of(StepLayer::new(Permit, context.clone()).layer(innermost()), &body, Some(&credential));
 
     let layer = |remember: bool| {
-        let builder = VerifyJwtLayer::builder().issuer(issuer.trusted().audience(AUDIENCE)).context(context.clone());
+        let builder =
+            VerifyJwtLayer::builder().issuer(issuer.trusted().audience(AUDIENCE)).context(context.clone());
         let builder = if remember { builder } else { builder.remember_at_most(0, 0) };
         builder.build().expect("the layer is complete")
     };
@@ -73,7 +80,16 @@ pub(crate) fn jwt(report: &mut Report) {
     let mut cold = layer(false).layer(innermost());
     let (raw, first) = nanos_of_both(
         || key.verify(signed.algorithm(), content.as_bytes(), &signature).expect("holds"),
-        || drive(async { cold.ready().await.expect("ready").call(request(&body, Some(&credential))).await.expect("answers") }),
+        || {
+            drive(async {
+                cold.ready()
+                    .await
+                    .expect("ready")
+                    .call(request(&body, Some(&credential)))
+                    .await
+                    .expect("answers")
+            })
+        },
     );
     report.note("jwt: raw signature check, EdDSA", raw / 1_000.0, "µs");
     report.at_most("jwt: first time, over the raw check", (first - without) / raw, 1.1, "×");

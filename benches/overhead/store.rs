@@ -2,7 +2,9 @@
 
 use crate::measure::{Report, nanos};
 use portcullis::clock::SystemClock;
-use portcullis::limit::{Budget, BudgetStore, Budgets, Charges, Holder, Limit, MemoryBudgetStore, Per, Reserving};
+use portcullis::limit::{
+    Budget, BudgetStore, Budgets, Charges, Holder, Limit, MemoryBudgetStore, Per, Reserving,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -44,7 +46,8 @@ pub(crate) fn reserve_and_settle(report: &mut Report) {
     let before = IN_USE.load(Ordering::Relaxed);
     let keys = usize::try_from(KEYS).expect("a million fits") * 4;
     let store = Arc::new(MemoryBudgetStore::builder().keys_per_plan(keys).build());
-    let opened: Vec<Budget> = limits.iter().map(|limit| store.open("paid", limit).expect("the store has room")).collect();
+    let opened: Vec<Budget> =
+        limits.iter().map(|limit| store.open("paid", limit).expect("the store has room")).collect();
     let budgets = Budgets::new(store.clone(), SystemClock::shared());
     let few = nanos(|| round(&budgets, &opened, 7));
     for holder in 0..KEYS {

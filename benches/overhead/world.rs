@@ -22,10 +22,14 @@ pub(crate) fn prose(bytes: usize) -> String {
         "Write a polite reply to the customer, offer a replacement, and ask for the order number. ",
         "A list of the parts: 12 screws, 4 brackets, 2 hinges, and one sheet of plywood (18 mm). ",
     ];
-    SENTENCES.iter().cycle().scan(0, |length, sentence| {
-        *length += sentence.len();
-        (*length <= bytes).then_some(*sentence)
-    }).collect()
+    SENTENCES
+        .iter()
+        .cycle()
+        .scan(0, |length, sentence| {
+            *length += sentence.len();
+            (*length <= bytes).then_some(*sentence)
+        })
+        .collect()
 }
 
 /// A chat request whose body has about 4 KB.
@@ -58,7 +62,8 @@ pub(crate) fn request(body: &bytes::Bytes, credential: Option<&str>) -> Request<
 }
 
 pub(crate) fn bearer(issuer: &Issuer, subject: &str) -> String {
-    let credential = issuer.credential(subject).audience(AUDIENCE).scope("generate:invoke").claim("plan", "paid");
+    let credential =
+        issuer.credential(subject).audience(AUDIENCE).scope("generate:invoke").claim("plan", "paid");
     format!("Bearer {}", credential.sign())
 }
 

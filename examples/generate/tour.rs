@@ -78,6 +78,6 @@ const LINES: &[(&str, &str)] = &[
     ),
     (
         "429  a burst: the free plan has 20 requests a minute; Retry-After says when to come again",
-        r#"for i in $(seq 25); do curl -si "$GATE/generate" -H "Authorization: Bearer $FREE" -H 'Content-Type: application/json' -d '{"prompt":"Hello","max_tokens":1}' | grep -iE '^(HTTP|retry-after)'; done"#,
+        r#"for i in $(seq 30); do curl -si "$GATE/generate" -H "Authorization: Bearer $FREE" -H 'Content-Type: application/json' -d '{"prompt":"Hello","max_tokens":1}' | grep -iE '^(HTTP|retry-after)'; done"#,
     ),
 ];
