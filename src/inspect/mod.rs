@@ -56,7 +56,7 @@ pub use text::{Form, Provenance, ScannedText, View};
 impl RuleSet {
     /// The rules that come with the crate.
     pub fn builtin() -> Self {
-        Self::new(builtin::VERSION, builtin::rules())
-            .expect("the rules of the crate compile, which a test proves")
+        Self::prepare(builtin::VERSION.into(), builtin::rules())
+            .expect("the rules of the crate fit together, which a test proves")
     }
 }

@@ -199,7 +199,7 @@ fn push(out: &mut String, ch: char, needs: &Needs) {
             0x0300..=0x036F => {}
             _ => match look_alike(part) {
                 Some(latin) if !matches!(class(part as u32), Class::OtherScript) || needs.mixed => {
-                    out.push(latin)
+                    out.push(latin);
                 }
                 _ => out.push(part),
             },

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -92,8 +93,30 @@ impl Call {
 
 struct Compiled {
     rule: Rule,
-    pattern: Option<Regex>,
-    unless: Option<Regex>,
+    pattern: Option<Pattern>,
+    unless: Option<Pattern>,
+}
+
+/// A regular expression, compiled when it is first needed.
+struct Pattern {
+    source: Cow<'static, str>,
+    regex: OnceLock<Result<Regex, regex::Error>>,
+}
+
+impl Pattern {
+    fn regex(&self) -> &Result<Regex, regex::Error> {
+        self.regex.get_or_init(|| {
+            RegexBuilder::new(&expand(&self.source))
+                .unicode(false)
+                .case_insensitive(true)
+                .size_limit(PATTERN_SIZE)
+                .build()
+        })
+    }
+
+    fn compiled(&self) -> &Regex {
+        self.regex().as_ref().expect("patterns of others are compiled when they are given, ours by a test")
+    }
 }
 
 impl RuleSet {
@@ -106,7 +129,29 @@ impl RuleSet {
         version: impl Into<Cow<'static, str>>,
         rules: impl IntoIterator<Item = Rule>,
     ) -> Result<Self, RuleSetError> {
-        let rules = rules.into_iter().map(compile).collect::<Result<Vec<_>, _>>()?;
+        let set = Self::prepare(version.into(), rules)?;
+        set.check_patterns()?;
+        Ok(set)
+    }
+
+    /// Compiles every pattern that is not compiled yet.
+    pub(super) fn check_patterns(&self) -> Result<(), RuleSetError> {
+        for Compiled { rule, pattern, unless } in &self.rules {
+            for pattern in [pattern, unless].into_iter().flatten() {
+                if let Err(error) = pattern.regex() {
+                    return Err(RuleSetErrorKind::Pattern(rule.id.to_string(), error.to_string()).into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All but the patterns, which take most of the time and of which most are never needed.
+    pub(super) fn prepare(
+        version: Cow<'static, str>,
+        rules: impl IntoIterator<Item = Rule>,
+    ) -> Result<Self, RuleSetError> {
+        let rules = rules.into_iter().map(take_in).collect::<Result<Vec<_>, _>>()?;
         if rules.len() > usize::from(u16::MAX) {
             return Err(RuleSetErrorKind::TooMany(rules.len()).into());
         }
@@ -144,7 +189,7 @@ impl RuleSet {
         ordered.sort_unstable_by_key(|(_, number)| *number);
         let ordered: Vec<String> = ordered.into_iter().map(|(literal, _)| literal).collect();
         let sweep = Sweep::new(&ordered).map_err(RuleSetErrorKind::Automaton)?;
-        Ok(Self { version: version.into(), rules, sweep, literals })
+        Ok(Self { version, rules, sweep, literals })
     }
 
     /// The name of this set in the record.
@@ -248,7 +293,7 @@ impl Compiled {
         left: &mut usize,
         report: &mut dyn FnMut(Finding),
     ) {
-        let Some(pattern) = &self.pattern else { return };
+        let Some(pattern) = self.pattern.as_ref().map(Pattern::compiled) else { return };
         let seen = &view.text().as_bytes()[..window.1];
         let mut from = window.0;
         while *left > 0
@@ -275,7 +320,10 @@ impl Compiled {
         }
         if let Some(unless) = &self.unless {
             let bytes = view.text().as_bytes();
-            if unless.is_match(&bytes[start.saturating_sub(AROUND)..(end + AROUND).min(bytes.len())]) {
+            if unless
+                .compiled()
+                .is_match(&bytes[start.saturating_sub(AROUND)..(end + AROUND).min(bytes.len())])
+            {
                 return;
             }
         }
@@ -302,28 +350,17 @@ fn strengthen(weak: &mut [Finding]) {
     }
 }
 
-fn compile(rule: Rule) -> Result<Compiled, RuleSetError> {
+fn take_in(rule: Rule) -> Result<Compiled, RuleSetError> {
     if rule.literals.is_empty() {
         return Err(RuleSetErrorKind::NoLiterals(rule.id.into_owned()).into());
     }
-    if let Some(short) = rule.literals.iter().find(|literal| !(2..=255).contains(&literal.len())) {
-        return Err(RuleSetErrorKind::Literal(rule.id.to_string(), short.to_string()).into());
+    if let Some(odd) = rule.literals.iter().find(|literal| !(2..=255).contains(&literal.len())) {
+        return Err(RuleSetErrorKind::Literal(rule.id.to_string(), odd.to_string()).into());
     }
-    let regex = |pattern: &Option<Cow<'static, str>>| {
-        pattern
-            .as_ref()
-            .map(|pattern| {
-                RegexBuilder::new(&expand(pattern))
-                    .unicode(false)
-                    .case_insensitive(true)
-                    .size_limit(PATTERN_SIZE)
-                    .build()
-                    .map_err(|error| RuleSetErrorKind::Pattern(rule.id.to_string(), error.to_string()))
-            })
-            .transpose()
+    let pattern = |source: &Option<Cow<'static, str>>| {
+        source.clone().map(|source| Pattern { source, regex: OnceLock::new() })
     };
-    let (pattern, unless) = (regex(&rule.pattern)?, regex(&rule.unless)?);
-    Ok(Compiled { pattern, unless, rule })
+    Ok(Compiled { pattern: pattern(&rule.pattern), unless: pattern(&rule.unless), rule })
 }
 
 impl From<RuleSetErrorKind> for RuleSetError {

@@ -3,7 +3,7 @@ use http::request;
 use super::inspection::Inspection;
 use super::text::Provenance;
 use crate::exchange::{Check, Exchange, InspectionFacts, RequestPayload, Step, StepId};
-use crate::payload::{Coverage, Findings, Role};
+use crate::payload::{Coverage, Findings, Node, Role};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::BodyKind;
 
@@ -40,7 +40,7 @@ impl Inspect {
         let RequestPayload { document, facts } = payload;
         for part in &facts.parts {
             let unreadable = |why: String| Refusal::new(RefusalKind::Unavailable, UNREADABLE).cause(why);
-            let Some(text) = document.node(part.node).and_then(|node| node.as_str()) else {
+            let Some(text) = document.node(part.node).and_then(Node::as_str) else {
                 return Err(unreadable(format!(
                     "{} is a prompt part and no string",
                     document.pointer(part.node)

@@ -6,12 +6,12 @@
 //! that they fit the nearest cache; and four stretches of the text are walked side by side, each far enough into the
 //! next to see a literal that begins in its own. What it costs does not depend on what the text says.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use aho_corasick::Anchored;
 use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::nfa::contiguous::NFA;
+use hashbrown::HashMap;
 
 /// The automata of all literals. ASCII letters match in either case.
 pub(super) struct Sweep {
@@ -75,21 +75,26 @@ impl Table {
             .build(&literals)
             .map_err(|error| error.to_string())?;
         let (column, samples) = columns(&literals);
-        let (order, first_match) = states(&nfa, &samples);
-        let places: HashMap<StateID, u16> =
-            (0u16..).zip(&order).map(|(place, state)| (*state, place)).collect();
-        if places.len() != order.len() {
-            return Err(format!("{} states, of at most 65536", order.len()));
+        let Reached { order, next: reached } = Reached::from_root(&nfa, &samples);
+        let (ends, others): (Vec<usize>, Vec<usize>) =
+            (0..order.len()).partition(|index| nfa.is_match(order[*index]));
+        let first_match = others.len();
+        let mut places = vec![0; order.len()];
+        for (place, index) in others.iter().chain(&ends).enumerate() {
+            places[*index] =
+                u16::try_from(place).map_err(|_| format!("{} states, of at most 65536", order.len()))?;
         }
         let shift = samples.len().next_power_of_two().trailing_zeros();
         let mut next = vec![0; order.len() << shift];
-        for (row, state) in next.chunks_exact_mut(1 << shift).zip(&order) {
-            for (cell, sample) in row.iter_mut().zip(&samples) {
-                *cell = places[&nfa.next_state(Anchored::No, *state, *sample)];
+        for (place, reached) in places.iter().zip(reached.chunks_exact(samples.len())) {
+            let row = &mut next[usize::from(*place) << shift..];
+            for (cell, index) in row.iter_mut().zip(reached) {
+                *cell = places[*index];
             }
         }
-        let ending = order[first_match..].iter().map(|state| {
-            let patterns = (0..nfa.match_len(*state)).map(|index| nfa.match_pattern(*state, index));
+        let ending = ends.iter().map(|index| {
+            let state = order[*index];
+            let patterns = (0..nfa.match_len(state)).map(|index| nfa.match_pattern(state, index));
             patterns.map(|pattern| (numbers[pattern.as_usize()], nfa.pattern_len(pattern))).collect()
         });
         Ok(Self {
@@ -170,24 +175,30 @@ fn columns(literals: &[&str]) -> ([u8; 256], Vec<u8>) {
     (column, samples)
 }
 
-/// The states that can be reached, the root first and then by their distance from it; those in which a literal ends
-/// last. Also how many come before those.
-fn states(nfa: &NFA, samples: &[u8]) -> (Vec<StateID>, usize) {
-    let root = nfa.start_state(Anchored::No).expect("the automaton searches without an anchor");
-    let mut order = vec![root];
-    let mut seen: HashSet<StateID> = HashSet::from([root]);
-    let mut at = 0;
-    while at < order.len() {
-        for sample in samples {
-            let next = nfa.next_state(Anchored::No, order[at], *sample);
-            if seen.insert(next) {
-                order.push(next);
+/// The states that can be reached, the root first and then by their distance from it.
+struct Reached {
+    order: Vec<StateID>,
+    /// For each of them and each column: where in `order` the next state stands.
+    next: Vec<usize>,
+}
+
+impl Reached {
+    fn from_root(nfa: &NFA, samples: &[u8]) -> Self {
+        let root = nfa.start_state(Anchored::No).expect("the automaton searches without an anchor");
+        let mut order = vec![root];
+        let mut indices: HashMap<StateID, usize> = HashMap::from([(root, 0)]);
+        let mut next = Vec::new();
+        let mut at = 0;
+        while let Some(&state) = order.get(at) {
+            for sample in samples {
+                let state = nfa.next_state(Anchored::No, state, *sample);
+                next.push(*indices.entry(state).or_insert_with(|| {
+                    order.push(state);
+                    order.len() - 1
+                }));
             }
+            at += 1;
         }
-        at += 1;
+        Self { order, next }
     }
-    let (ends, mut others): (Vec<_>, Vec<_>) = order.into_iter().partition(|state| nfa.is_match(*state));
-    let first_match = others.len();
-    others.extend(ends);
-    (others, first_match)
 }

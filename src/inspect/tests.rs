@@ -1,6 +1,5 @@
-use super::*;
+//! The parts of the scanner, one by one; what a whole stack does stands in `tests/inspection.rs`.
 
-#[test]
-fn the_rules_of_the_crate_compile() {
-    assert!(RuleSet::builtin().rules().count() > 40);
-}
+mod disguises;
+mod rules;
+mod sweeping;

@@ -1,6 +1,6 @@
 //! Direct injection: text that tells the model to drop, or to replace, what it was told.
 
-use super::{IGNORE, contents, instructions, spurn};
+use super::{IGNORE, contents, fillers, instructions, spurn};
 use crate::inspect::rule::Rule;
 use crate::payload::{Category, Severity};
 
@@ -25,7 +25,9 @@ fn ignoring() -> Vec<Rule> {
             .literals(IGNORE)
             .literals(["delete all", "delete the", "delete any", "erase", "cancel all", "cancel the", "cancel any", "clear all", "clear your", "clear the prev"])
             .pattern(concat!(
-                r"\b(?:", spurn!(), r"|delete|cancel|clear) <w5>", before!(), " <w3>", instructions!(), r"\b"
+                r"\b(?:", spurn!(), r"|delete|cancel|clear) ",
+                fillers!(), before!(), " ",
+                fillers!(), instructions!(), r"\b"
             ))
             .unless(UNLESS),
         rule("override.ignore-given", Severity::High, "Told to drop the instructions that were given.")

@@ -52,6 +52,13 @@ macro_rules! spurn {
     };
 }
 
+/// Words that may stand between a verb and what it is about, and say nothing.
+macro_rules! fillers {
+    () => {
+        "(?:(?:all|any|each|every|everything|anything|single|one|of|the|these|those|this|that|what|which|my|your|our|its|their|openai|s|and|or|other|others|about|absolutely|completely|totally|entirely|just|please|whole|entire|set|also|you|me|i|we|from|in|to|it|is|are|ve|have|has|been|was|were|given|told|said|written|stated|current|first|last|next|following|future|upcoming|by|with|regarding|concerning|gpt|chatgpt|assistant|default|standard|own|hidden|secret|internal|two|three|few|a|an) ){0,7}"
+    };
+}
+
 /// The literals that call a rule over [`spurn!`].
 const IGNORE: [&str; 25] = [
     "ignor",
@@ -88,4 +95,4 @@ macro_rules! reveal {
     };
 }
 
-use {contents, instructions, reveal, spurn};
+use {contents, fillers, instructions, reveal, spurn};
