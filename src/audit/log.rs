@@ -1,6 +1,7 @@
 use super::entry::AuditEntry;
+use super::queue::{Message, Queue};
 use super::sink::AuditSink;
-use super::worker::{self, Message};
+use super::worker;
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -23,9 +24,15 @@ pub enum WhenFull {
 pub struct AuditLog(Arc<Inner>);
 
 struct Inner {
-    to_worker: mpsc::Sender<Message>,
+    queue: Arc<Queue>,
     slots: Arc<Slots>,
     when_full: WhenFull,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
 }
 
 /// How many records may be open, and how many were dropped.
@@ -64,7 +71,8 @@ impl AuditLog {
     /// thread: call it when the server has stopped.
     pub fn flush(&self, within: Duration) -> bool {
         let (done, wait) = mpsc::sync_channel(1);
-        self.0.to_worker.send(Message::Flush(done)).is_ok() && wait.recv_timeout(within).is_ok()
+        self.0.queue.push(Message::Flush(done));
+        wait.recv_timeout(within).is_ok()
     }
 
     /// How many records were dropped because no slot was free.
@@ -94,9 +102,11 @@ impl AuditLog {
 
     pub(super) fn write(&self, slot: Slot, mut entry: AuditEntry) {
         entry.dropped_so_far = self.dropped();
-        if self.0.to_worker.send(Message::Entry(slot, Box::new(entry))).is_err() {
-            tracing::error!("the audit thread has ended; a record was lost");
+        if self.0.slots.stopped.load(Ordering::Acquire) {
+            tracing::error!(request_id = &*entry.request_id, "the audit thread has ended; a record was lost");
+            return;
         }
+        self.0.queue.push(Message::Entry(slot, Box::new(entry)));
     }
 }
 
@@ -149,15 +159,15 @@ impl AuditLogBuilder {
         if self.capacity == 0 {
             return Err(AuditError::NoCapacity);
         }
-        let (to_worker, messages) = mpsc::channel();
+        let queue = Arc::new(Queue::default());
         let slots = Arc::new(Slots {
             taken: AtomicUsize::new(0),
             capacity: self.capacity,
             dropped: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
         });
-        worker::start(self.sinks, messages, slots.clone()).map_err(AuditError::Thread)?;
-        Ok(AuditLog(Arc::new(Inner { to_worker, slots, when_full: self.when_full })))
+        worker::start(self.sinks, queue.clone(), slots.clone()).map_err(AuditError::Thread)?;
+        Ok(AuditLog(Arc::new(Inner { queue, slots, when_full: self.when_full })))
     }
 }
 

@@ -29,6 +29,7 @@ mod log;
 #[cfg(feature = "metrics")]
 mod meters;
 mod observer;
+mod queue;
 mod sink;
 mod step;
 #[cfg(test)]

@@ -1,32 +1,26 @@
 //! The thread that writes records.
 
-use super::entry::AuditEntry;
 use super::log::{Slot, Slots};
+use super::queue::{Message, Queue};
 use super::sink::AuditSink;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::thread;
 use std::time::Duration;
-
-pub(super) enum Message {
-    Entry(Slot, Box<AuditEntry>),
-    Flush(SyncSender<()>),
-}
 
 /// How long a sink that failed is left alone.
 const PAUSE: Duration = Duration::from_millis(200);
 
 pub(super) fn start(
     mut sinks: Vec<Box<dyn AuditSink>>,
-    messages: Receiver<Message>,
+    queue: Arc<Queue>,
     slots: Arc<Slots>,
 ) -> io::Result<()> {
     thread::Builder::new()
         .name("portcullis-audit".to_owned())
         .spawn(move || {
             let _ended = Ended(slots);
-            run(&mut sinks, &messages);
+            run(&mut sinks, &queue);
         })
         .map(drop)
 }
@@ -43,35 +37,28 @@ impl Drop for Ended {
     }
 }
 
-/// Writes until every sender is gone.
-fn run(sinks: &mut [Box<dyn AuditSink>], messages: &Receiver<Message>) {
+/// Writes until nothing more will come.
+fn run(sinks: &mut [Box<dyn AuditSink>], queue: &Queue) {
     // The slots of records that a sink has taken and not yet put where they belong.
     let mut unflushed: Vec<Slot> = Vec::new();
-    loop {
-        let message = match messages.try_recv() {
-            Ok(message) => message,
-            Err(TryRecvError::Disconnected) => return until_done(sinks, AuditSink::flush),
-            Err(TryRecvError::Empty) => {
-                until_done(sinks, AuditSink::flush);
-                unflushed.clear();
-                match messages.recv() {
-                    Ok(message) => message,
-                    Err(_) => return,
+    while let Some(messages) = queue.take() {
+        let mut waiting = Vec::new();
+        for message in messages {
+            match message {
+                Message::Entry(slot, entry) => {
+                    until_done(sinks, |sink| sink.write(&entry));
+                    unflushed.push(slot);
                 }
-            }
-        };
-        match message {
-            Message::Entry(slot, entry) => {
-                until_done(sinks, |sink| sink.write(&entry));
-                unflushed.push(slot);
-            }
-            Message::Flush(done) => {
-                until_done(sinks, AuditSink::flush);
-                unflushed.clear();
-                // Who asked may have stopped waiting.
-                let _ = done.try_send(());
+                Message::Flush(done) => waiting.push(done),
             }
         }
+        until_done(sinks, AuditSink::flush);
+        unflushed.clear();
+        for done in waiting {
+            // Who asked may have stopped waiting.
+            let _ = done.try_send(());
+        }
+        queue.gather();
     }
 }
 

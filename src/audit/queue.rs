@@ -1,0 +1,93 @@
+//! Hands records to the thread that writes them, without waking it for each one: a wake costs more than a record.
+
+use super::entry::AuditEntry;
+use super::log::Slot;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub(super) enum Message {
+    Entry(Slot, Box<AuditEntry>),
+    Flush(SyncSender<()>),
+}
+
+/// How long records are gathered after some have been written.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// How many records are gathered at most before the thread is woken all the same.
+const ENOUGH: usize = 512;
+
+#[derive(Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    messages: Vec<Message>,
+    writer: Writer,
+    closed: bool,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Writer {
+    #[default]
+    Busy,
+    /// Waits for the first record.
+    Idle,
+    /// Waits for more records, for a while.
+    Gathering,
+}
+
+impl Queue {
+    pub(super) fn push(&self, message: Message) {
+        let mut state = self.state();
+        let is_urgent = matches!(message, Message::Flush(_)) || state.messages.len() >= ENOUGH;
+        state.messages.push(message);
+        let wakes = match state.writer {
+            Writer::Busy => false,
+            Writer::Idle => true,
+            Writer::Gathering => is_urgent,
+        };
+        if wakes {
+            state.writer = Writer::Busy;
+            self.wake.notify_one();
+        }
+    }
+
+    /// No more messages will come.
+    pub(super) fn close(&self) {
+        self.state().closed = true;
+        self.wake.notify_one();
+    }
+
+    /// Everything that waits, once there is something; `None` when nothing more will come.
+    pub(super) fn take(&self) -> Option<Vec<Message>> {
+        let mut state = self.state();
+        while state.messages.is_empty() && !state.closed {
+            state.writer = Writer::Idle;
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.writer = Writer::Busy;
+        let messages = std::mem::take(&mut state.messages);
+        (!messages.is_empty()).then_some(messages)
+    }
+
+    /// Lets messages gather, until it is time, there are many, or one is urgent.
+    pub(super) fn gather(&self) {
+        let mut state = self.state();
+        if !state.messages.is_empty() || state.closed {
+            return;
+        }
+        state.writer = Writer::Gathering;
+        let gathering = |state: &mut State| state.writer == Writer::Gathering && !state.closed;
+        let (mut state, _) =
+            self.wake.wait_timeout_while(state, GATHER, gathering).unwrap_or_else(PoisonError::into_inner);
+        state.writer = Writer::Busy;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
