@@ -1,4 +1,5 @@
 //! The gate from TOML: the same gate as from Rust, and errors that say where and what to do.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 use http::Method;
 use portcullis::Gate;
@@ -560,4 +561,22 @@ fn no_error_repeats_a_key_that_should_not_be_there() {
     }
     let public = Config::parse(&format!("# {secret}\n{ISSUER}jwks_file = \"k\"\n")).unwrap();
     assert!(!format!("{public:?}").contains(secret));
+}
+
+#[test]
+fn depth_ends_in_an_error() {
+    for depth in [50, 500, 100_000] {
+        let dotted = "a.".repeat(depth);
+        for text in [
+            format!("{dotted}a = 1\n"),
+            format!("[{dotted}a]\n"),
+            format!("{ISSUER}keys.{dotted}a = 1\n"),
+            format!("[issuers.{dotted}a]\n"),
+            format!("{ISSUER}keys = {}1{}\n", "[".repeat(depth), "]".repeat(depth)),
+            format!("{ISSUER}keys = {}1{}\n", "{ a = ".repeat(depth), " }".repeat(depth)),
+            format!("[[issuers]]\n[[issuers.{dotted}a]]\n"),
+        ] {
+            assert!(Config::parse(&text).is_err());
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::payload::Category;
 use std::path::Path;
 
 impl Gate {
-    /// The gate of this configuration, in TOML. See [`config`](self) for the keys.
+    /// The gate of this configuration, in TOML. See [`config`](super) for the keys.
     ///
     /// # Errors
     /// Names line, column and key, and says what to do.
