@@ -202,8 +202,7 @@ trusted = ["10.0.0.0/8", "::1"]
 /// A builder as `Debug` shows it, without what differs from one process or moment to the next.
 fn shown(builder: &GateBuilder) -> String {
     let text = format!("{builder:#?}");
-    let moving =
-        ["clock", "elapsed", "next_look", "modified", "origin", "tv_", "path: ", "secs", "nanos", "cached"];
+    let moving = ["clock", "elapsed", "next_look", "modified", "origin", "tv_"];
     text.lines().filter(|line| !moving.iter().any(|word| line.contains(word))).collect::<Vec<_>>().join("\n")
 }
 
@@ -552,6 +551,7 @@ fn no_error_repeats_a_key_that_should_not_be_there() {
         format!("{ISSUER}keys = [\"{secret}\"]\n"),
         format!("{ISSUER}keys = [[\"{secret}\"]]\nkeys = 1\n"),
         format!("{ISSUER}keys = {{ keys = \"{secret}\" }}\n"),
+        format!("{ISSUER}keys = [\n[{{ d = \"{secret}\", d = 1 }}]]\n"),
     ];
     for text in cases {
         let error = Config::parse(&text).unwrap_err();

@@ -42,7 +42,8 @@
 //! # Ok::<(), portcullis::gate::config::ConfigError>(())
 //! ```
 //!
-//! [`Gate::from_config_file`](super::Gate::from_config_file) makes the gate of such a file. A program that adds to the file goes by the builder:
+//! [`Gate::from_config_file`](super::Gate::from_config_file) makes the gate of such a file. A program that adds to the
+//! file goes by the builder:
 //! ```no_run
 //! use portcullis::gate::config::Config;
 //! use portcullis::route::Route;

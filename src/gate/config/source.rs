@@ -54,7 +54,8 @@ impl Source {
     /// The path of a key that stands a second time, which the parsed tree does not hold.
     fn path_of_second(&self, span: &Range<usize>, key: &str) -> String {
         let line = self.text.get(self.line_start(span.start)..span.end).unwrap_or_default();
-        if let Some(header) = line.trim_start().strip_prefix('[') {
+        // With a brace, the line is part of an array, and holds values.
+        if let Some(header) = line.trim_start().strip_prefix('[').filter(|header| !header.contains('{')) {
             return header.trim_start_matches(['[', ' ']).to_owned();
         }
         match self.paths_before(span.start) {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
-/// Every section, with the line that opens it and what else it needs.
+/// Every section and the lists in it, with the line that opens it.
 const SECTIONS: [(&str, &str); 12] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
