@@ -114,7 +114,7 @@ impl Serialize for AuditEntry {
         map.serialize_entry("pointer", &refusal.and_then(Refusal::pointer))?;
         map.serialize_entry("status", &record.status.map(|status| status.as_u16()))?;
         map.serialize_entry("end", self.end.as_str())?;
-        map.serialize_entry("duration_ms", &(self.duration().as_secs_f64() * 1_000.0))?;
+        map.serialize_entry("duration_ms", &(self.duration().as_micros() as f64 / 1_000.0))?;
         map.serialize_entry("body", &record.read.as_ref().map(Body))?;
         map.serialize_entry("plan", &record.limits.as_ref().and_then(|limits| limits.plan.as_deref()))?;
         map.serialize_entry(

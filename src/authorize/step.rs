@@ -15,7 +15,7 @@ impl Step for Authorize {
             return Check::Refuse(Refusal::stacked_wrongly("AuthorizeLayer", "MatchRouteLayer"));
         };
         match route.access() {
-            Access::Open => Check::Permit,
+            Access::Open => Check::Skip,
             Access::Scopes(required) if !required.is_empty() => holds(required, exchange).into(),
             _ => Check::Refuse(Refusal::new(RefusalKind::Forbidden, "you may not do this").cause(format!(
                 "the route {} names no scope, and an empty policy permits nobody",

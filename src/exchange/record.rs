@@ -68,6 +68,8 @@ pub enum Ran {
     Off,
     /// The request was refused before it came there.
     NotReached,
+    /// It had nothing to check: the route is open, or there is no body.
+    Skipped,
     /// It permitted.
     Passed,
     /// It refused.
@@ -80,6 +82,7 @@ impl Ran {
         match self {
             Self::Off => "off",
             Self::NotReached => "not_reached",
+            Self::Skipped => "skipped",
             Self::Passed => "passed",
             Self::Refused => "refused",
         }

@@ -83,7 +83,9 @@ where
         let run = Run { steps: self.steps.clone(), exchange, opened, reached: 0 };
         let mut future = CheckedFuture { phase: Phase::Done, run };
         future.phase = match future.run.check(&mut parts) {
-            Check::Permit => Phase::Calling { answer: self.inner.call(Request::from_parts(parts, body)) },
+            Check::Permit | Check::Skip => {
+                Phase::Calling { answer: self.inner.call(Request::from_parts(parts, body)) }
+            }
             Check::Refuse(refusal) => Phase::Refused { refusal },
             Check::Later(later) => {
                 // The instance that was polled ready goes with the future; its clone waits for the next request.
@@ -131,7 +133,7 @@ where
                     let decision = ready!(Pin::new(&mut *later).poll(cx));
                     let (mut service, mut parts, body) = waiting.take().expect("a decision is made once");
                     match this.run.decided(decision, &mut parts) {
-                        Check::Permit => {
+                        Check::Permit | Check::Skip => {
                             let answer = service.call(Request::from_parts(parts, body));
                             this.phase.set(Phase::Calling { answer });
                         }
@@ -189,6 +191,7 @@ impl Run {
             self.reached += 1;
             match step.check(parts, &self.exchange) {
                 Check::Permit => {}
+                Check::Skip => self.exchange.note_skipped(step.id()),
                 Check::Refuse(refusal) => return self.refused(first, refusal),
                 Check::Later(later) => {
                     self.exchange.note_ran(&self.steps.ids[first..self.reached - 1], None);

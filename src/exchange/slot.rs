@@ -249,13 +249,20 @@ impl Exchange {
     pub(super) fn note_ran(&self, passed: &[StepId], refused: Option<StepId>) -> Option<usize> {
         let mut state = self.state();
         for step in passed {
-            state.record.ran[*step as usize] = Ran::Passed;
+            let ran = &mut state.record.ran[*step as usize];
+            if *ran != Ran::Skipped {
+                *ran = Ran::Passed;
+            }
         }
         if let Some(step) = refused {
             state.record.ran[step as usize] = Ran::Refused;
         }
         let payload = state.payload.as_ref().filter(|_| state.edited)?;
         Some(payload.document.source().len())
+    }
+
+    pub(super) fn note_skipped(&self, step: StepId) {
+        self.state().record.ran[step as usize] = Ran::Skipped;
     }
 
     pub(crate) fn note_read(&self, ran: Ran) {

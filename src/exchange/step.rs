@@ -27,6 +27,8 @@ pub trait Step: Send + Sync + 'static {
 pub enum Check {
     /// The next step may look.
     Permit,
+    /// The next step may look, and the record says that there was nothing to check: the route is open, or has no body.
+    Skip,
     /// The request ends here.
     Refuse(Refusal),
     /// The step waits for something: a store, a decision point.

@@ -80,7 +80,8 @@ impl fmt::Display for Posture {
                 BodyKind::None => "no body",
                 BodyKind::Json(dialect) => dialect.name(),
             };
-            let (method, pattern, action) = (route.method().as_str(), route.pattern(), route.action_name());
+            let (method, pattern, action) =
+                (route.method().as_str(), route.pattern(), route.action_name().as_str());
             writeln!(f, "  {method:<7}{pattern:<28}{action:<12}{body:<20}{access}")?;
         }
         write!(f, "  everything else is refused")?;

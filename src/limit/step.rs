@@ -73,7 +73,7 @@ impl Step for Requests {
     fn check(&self, parts: &mut request::Parts, exchange: &Exchange) -> Check {
         let plan = match self.limits.plan_of(exchange, REQUESTS) {
             Ok(Some(plan)) => plan,
-            Ok(None) => return Check::Permit,
+            Ok(None) => return Check::Skip,
             Err(refusal) => return Check::Refuse(refusal),
         };
         note_plan(&self.limits, plan, exchange);
@@ -134,12 +134,12 @@ impl Step for Usage {
         let counted = parts.extensions.remove::<Counted>().and_then(|counted| counted.take());
         let plan = match self.limits.plan_of(exchange, USAGE) {
             Ok(Some(plan)) => plan,
-            Ok(None) => return Check::Permit,
+            Ok(None) => return Check::Skip,
             Err(refusal) => return Check::Refuse(refusal),
         };
         let Some(payload) = exchange.payload() else {
             return match exchange.route().map(|route| route.body()) {
-                Some(BodyKind::None) => Check::Permit,
+                Some(BodyKind::None) => Check::Skip,
                 _ => Check::Refuse(Refusal::stacked_wrongly(USAGE, "ReadPayloadLayer")),
             };
         };
