@@ -1,4 +1,5 @@
-//! What clients see of the example `generate`: the clients of OpenAI and Anthropic in Python, and curl.
+//! What clients see of the example `generate`: the clients of OpenAI and Anthropic in Python, and curl. `hyper_only` is its
+//! own client.
 //!
 //! Each test starts the example on a port of its own, with budgets of its own. The Python clients stand in `python` under
 //! the target directory, where `./scripts/test` puts them.
@@ -85,12 +86,16 @@ impl Drop for Server {
     }
 }
 
-/// The example's program, next to the folder that this test's program is in.
 fn example() -> Command {
+    program("generate")
+}
+
+/// An example's program, next to the folder that this test's program is in.
+fn program(name: &str) -> Command {
     let this = std::env::current_exe().unwrap();
     let folder = this.ancestors().nth(2).expect("tests are built into …/deps").join("examples");
-    let program = folder.join("generate").with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(program.exists(), "{} is missing: run cargo build --example generate", program.display());
+    let program = folder.join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(program.exists(), "{} is missing: run cargo build --examples", program.display());
     Command::new(program)
 }
 
@@ -215,7 +220,26 @@ scenarios! { anthropic:
 
 #[test]
 fn every_printed_line_of_curl_does_what_it_says() {
-    let server = Server::start("curl");
+    try_what_it_printed(&Server::start("curl"));
+}
+
+#[test]
+fn the_configuration_that_explains_every_key_opens_the_same_gate() {
+    try_what_it_printed(&Server::start_with("config", &["--config", &documented("config")]));
+}
+
+/// A copy of `examples/generate.toml` with an audit file in the folder for the test called `name`.
+fn documented(name: &str) -> String {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/generate.toml"))
+        .unwrap();
+    assert!(text.contains("\"../audit.jsonl\""));
+    let folder = scratch(&format!("{name}-copy"));
+    let copy = folder.join("gate.toml");
+    std::fs::write(&copy, text.replace("\"../audit.jsonl\"", "\"records.jsonl\"")).unwrap();
+    copy.to_str().unwrap().to_owned()
+}
+
+fn try_what_it_printed(server: &Server) {
     let exports: Vec<&str> =
         server.said.iter().filter(|line| line.starts_with("export ")).map(String::as_str).collect();
     assert_eq!(exports.len(), 4, "{exports:#?}");
@@ -289,6 +313,7 @@ fn ctrl_c_stops_it_with_every_record_in_the_file() {
 fn arguments_that_make_no_sense_end_it_with_two_and_a_sentence() {
     for (arguments, told) in [
         (&["--frobnicate"][..], "unknown argument \"--frobnicate\""),
+        (&["--config"], "--config needs a file after it"),
         (&["--listen"], "--listen needs an address after it"),
         (&["--listen", "localhost"], "write an IP address and a port, such as 127.0.0.1:8080"),
         (&["--credentials=yes"], "unknown argument \"--credentials=yes\""),
@@ -307,9 +332,38 @@ fn help_names_every_option() {
     let Output { status, stdout, .. } = example().arg("--help").output().unwrap();
     let stdout = String::from_utf8(stdout).unwrap();
     assert!(status.success());
-    for option in ["--listen", "--audit", "--credentials", "--help"] {
+    for option in ["--listen", "--config", "--audit", "--credentials", "--help"] {
         assert!(stdout.contains(option), "{stdout}");
     }
+}
+
+#[test]
+fn a_configuration_that_names_issuers_is_not_given_another() {
+    let config = documented("issuers");
+    let key = r#"{ kty = "OKP", crv = "Ed25519", x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }"#;
+    let issuer = format!(
+        "\n[[issuers]]\nissuer = \"https://login.example.com\"\naudiences = [\"llm\"]\nkeys = [{key}]\n"
+    );
+    std::fs::write(&config, std::fs::read_to_string(&config).unwrap() + &issuer).unwrap();
+    let stderr = fails(&["--listen", "127.0.0.1:0", "--credentials", "--config", &config]);
+    assert!(stderr.contains("issuers that the configuration names"), "{stderr}");
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_told_with_its_place() {
+    let config = documented("mistake");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("surprise = 1\n{text}")).unwrap();
+    let stderr = fails(&["--listen", "127.0.0.1:0", "--config", &config]);
+    assert!(stderr.contains("gate.toml: line 1,") && stderr.contains("surprise"), "{stderr}");
+}
+
+/// Runs the example, which must end with 1 and say why.
+fn fails(arguments: &[&str]) -> String {
+    let Output { status, stderr, .. } = example().args(arguments).output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    stderr
 }
 
 #[test]
@@ -317,10 +371,7 @@ fn an_address_in_use_ends_it_with_one_and_a_way_out() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let audit = scratch("in-use").join("audit.jsonl");
-    let Output { status, stderr, .. } =
-        example().args(["--listen", &address, "--audit"]).arg(audit).output().unwrap();
-    let stderr = String::from_utf8(stderr).unwrap();
-    assert_eq!(status.code(), Some(1), "{stderr}");
+    let stderr = fails(&["--listen", &address, "--audit", audit.to_str().unwrap()]);
     assert!(stderr.contains(&address) && stderr.contains("--listen 127.0.0.1:0"), "{stderr}");
 }
 
@@ -333,4 +384,12 @@ fn an_address_that_others_can_reach_is_warned_of() {
     let server = Server::start("unreachable");
     let events = std::fs::read_to_string(server.folder.join("events.txt")).unwrap();
     assert!(!events.contains("WARNING"), "{events}");
+}
+
+#[test]
+fn the_story_of_hyper_only_goes_as_told() {
+    let Output { status, stdout, stderr } = program("hyper_only").output().unwrap();
+    let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+    assert!(status.success() && stdout.trim_end().ends_with("all went as told"), "{stdout}{stderr}");
+    assert!(!stdout.contains("NOT"), "{stdout}");
 }

@@ -19,7 +19,7 @@ mod tour;
 use arguments::{Arguments, Command};
 use axum::Router;
 use axum::routing::{get, post};
-use portcullis::testing::Issuer;
+use portcullis::Gate;
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -53,8 +53,13 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let issuer = Issuer::new(gate::ISSUER);
-    let gate = gate::build(arguments, &issuer)?;
+    let (gate, issuer) = gate::build(arguments)?;
+    let credentials = issuer.map(|issuer| Credentials::made_by(&issuer, gate::AUDIENCE));
+    if arguments.credentials && credentials.is_none() {
+        return Err(
+            "--credentials: they come from the issuers that the configuration names, not from here".into()
+        );
+    }
     let app = Router::new()
         .route("/generate", post(plain::generate))
         .route("/v1/chat/completions", post(openai::complete))
@@ -66,8 +71,7 @@ async fn serve(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     })?;
     let address = listener.local_addr()?;
     warn_of_strangers(address);
-    let credentials = Credentials::made_by(&issuer, gate::AUDIENCE);
-    announce(arguments, &gate, &Tour { address, credentials: &credentials })?;
+    announce(arguments, &gate, &Tour { address, credentials: credentials.as_ref() })?;
 
     // What still answers when this has passed is cut, so that Ctrl-C always ends the process.
     const PATIENCE: Duration = Duration::from_secs(5);
@@ -88,11 +92,11 @@ async fn serve(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn announce(arguments: &Arguments, gate: &portcullis::Gate, tour: &Tour<'_>) -> Result<(), Box<dyn Error>> {
+fn announce(arguments: &Arguments, gate: &Gate, tour: &Tour<'_>) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     writeln!(out, "listening on http://{}", tour.address)?;
-    if arguments.credentials {
-        writeln!(out, "{}", serde_json::to_string(tour.credentials)?)?;
+    if let Some(credentials) = tour.credentials.filter(|_| arguments.credentials) {
+        writeln!(out, "{}", serde_json::to_string(credentials)?)?;
     }
     writeln!(out, "\n{}\n\n{tour}\nCtrl-C stops it", gate.posture())?;
     out.flush()?;

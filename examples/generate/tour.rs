@@ -34,12 +34,14 @@ impl Credentials {
 /// Lines to paste.
 pub(crate) struct Tour<'a> {
     pub(crate) address: SocketAddr,
-    pub(crate) credentials: &'a Credentials,
+    pub(crate) credentials: Option<&'a Credentials>,
 }
 
 impl fmt::Display for Tour<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Credentials { free, enterprise, unscoped } = self.credentials;
+        let Some(Credentials { free, enterprise, unscoped }) = self.credentials else {
+            return writeln!(f, "credentials come from the issuers that the configuration names");
+        };
         writeln!(f, "try it from another terminal: paste this first (good for 12 hours)\n")?;
         writeln!(f, "export GATE=http://{}", self.address)?;
         writeln!(f, "export FREE={free}\nexport ENTERPRISE={enterprise}\nexport UNSCOPED={unscoped}\n")?;
