@@ -3,6 +3,7 @@
 //!
 //! Each test starts the example on a port of its own, with budgets of its own. The Python clients stand in `python` under
 //! the target directory, where `./scripts/test` puts them.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail by panicking, as tests do")]
 
 use std::collections::HashMap;
 use std::fs::File;
