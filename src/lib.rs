@@ -1,10 +1,96 @@
 //! Zero-trust tower layers for LLM endpoints.
+//!
+//! A [`Gate`] stands in front of the handlers of `/generate`, `/v1/chat/completions`, `/v1/messages` and their like, in
+//! the same process. It authenticates, authorizes, bounds, inspects and records every request, and refuses what it cannot
+//! check.
+//!
+//! ```no_run
+//! use portcullis::audit::{AuditLog, JsonLines};
+//! use portcullis::jwt::{JwksFile, TrustedIssuer};
+//! use portcullis::limit::{Per, Plan};
+//! use portcullis::payload::OpenAiChat;
+//! use portcullis::route::Route;
+//! use portcullis::Gate;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let issuer = TrustedIssuer::new("https://login.example.com")
+//!     .audience("https://llm.example.com")
+//!     .keys(JwksFile::open("jwks.json")?)
+//!     .plan_claim("/plan");
+//! let gate = Gate::builder()
+//!     .issuer(issuer)
+//!     .route(Route::post("/v1/chat/completions").dialect(OpenAiChat).scope("generate:invoke"))
+//!     .plan(Plan::new("free").requests(20, Per::Minute).usage(10_000, Per::Minute))
+//!     .audit(AuditLog::builder().sink(JsonLines::append("audit.jsonl")?).start()?)
+//!     .build()?;
+//! # let _ = gate;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The way of a request
+//!
+//! ```text
+//!  1 audit       takes the slot of the one record           exchange, audit
+//!  2 route       path and method → action, dialect, access  route, exchange
+//!  3 flood       per address, before any cryptography       limit
+//!  4 jwt         bearer credential → Principal              jwt, jose
+//!  5 requests    per subject, tenant, application, plan     limit
+//!  6 authorize   the scopes of the route                    authorize
+//!  7 read        bounded, inflated, strict JSON, dialect    read, payload
+//!  8 inspect     every string of the body                   inspect
+//!  9 usage       reserves input and output cap              limit
+//!    ▼ handler   takes Principal and Payload<T>             extract
+//!  7 read        reads the answer once, event by event      read
+//!  9 usage       settles, exactly once                      limit
+//!  1 audit       writes the record                          audit
+//! ```
+//!
+//! [`Gate::builder`] stacks them in this order, whatever order its methods are called in. Each layer is public as well; one
+//! that is stacked by hand in a wrong place refuses, and its refusal's cause names the layer that must stand outside.
+//!
+//! # The rooms
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | [`principal`] | who asks: subject, application, actors, tenant, plan, scopes, address |
+//! | [`refusal`] | why not: kind, public sentence, private cause |
+//! | [`payload`] | what: strict JSON, events of answers, dialects, findings |
+//! | [`route`] | where: path and method to action, dialect, access |
+//! | [`exchange`] | one request and its answer; how layers are written |
+//! | [`jose`] | JWS, JWK and key sets |
+//! | [`audit`] [`limit`] [`jwt`] [`authorize`] [`read`] [`inspect`] | the layers |
+//! | [`gate`] | all of them in order, from Rust or TOML |
+#![cfg_attr(feature = "axum", doc = "| [`extract`] | axum extractors |")]
+#![cfg_attr(
+    feature = "testing",
+    doc = "| [`testing`] | an issuer, a clock, a principal of your choice, the suite that every layer passes |"
+)]
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `axum` | yes | `gate.protect(router)`, extractors, the client's address from axum |
+//! | `config` | | `Gate::from_config`: the same gate from TOML |
+//! | `inflate` | | request bodies in gzip, deflate, Brotli and Zstandard; without it they are 415 |
+//! | `metrics` | | counters and a histogram through the `metrics` facade |
+//! | `testing` | | `Issuer`, `FakeClock`, `as_principal`, the conformance suite for layers |
+//! | `full` | | all of them |
+//!
+//! Enabling a feature never changes a default.
+//!
+//! # More
+//!
+//! [`docs::guide`] leads from the first request to a layer of your own; [`docs::threat_model`] says what each layer promises
+//! and what it does not.
 #![forbid(unsafe_code)]
 
 pub mod audit;
 pub mod authorize;
 pub mod body;
 pub mod clock;
+pub mod docs;
 pub mod exchange;
 #[cfg(feature = "axum")]
 pub mod extract;
@@ -25,3 +111,7 @@ pub mod testing;
 pub use extract::Payload;
 pub use gate::Gate;
 pub use principal::Principal;
+
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

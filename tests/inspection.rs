@@ -203,7 +203,7 @@ async fn tool_results_are_held_to_stricter_rules_than_what_a_user_says() {
 async fn a_route_without_a_body_has_nothing_to_inspect() {
     let outcome = send(&Inspection::builtin(), "/v1/models", &Value::Null).await;
     assert_eq!(outcome.status, StatusCode::OK, "{}", outcome.body);
-    assert_eq!(outcome.facts.unwrap().coverage.parts, 0);
+    assert!(outcome.facts.is_none(), "what was not read has no receipt");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use http::Method;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Builds a [`Gate`]. The order of the calls does not matter.
+/// Builds a [`Gate`](super::Gate). The order of the calls does not matter.
 #[derive(Debug)]
 pub struct GateBuilder {
     pub(super) clock: SharedClock,

@@ -117,12 +117,12 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// So many requests per period and subject. A capacity of zero is refused when [`Plans`] are built.
+    /// So many requests per period and subject. A capacity of zero is refused when [`Plans`](super::Plans) are built.
     pub const fn requests(capacity: u64, period: Per) -> Self {
         Self { measure: Measure::Requests, capacity, period, dimension: Dimension::Subject }
     }
 
-    /// So many units of usage per period and subject. A capacity of zero is refused when [`Plans`] are built.
+    /// So many units of usage per period and subject. A capacity of zero is refused when [`Plans`](super::Plans) are built.
     pub const fn usage(capacity: u64, period: Per) -> Self {
         Self { measure: Measure::Usage, capacity, period, dimension: Dimension::Subject }
     }
