@@ -46,6 +46,8 @@ impl InspectLayerBuilder {
     }
 
     pub(crate) fn into_step(self) -> impl Step {
+        // Now, while the service starts, and not under the first request that needs one.
+        self.inspection.rules().compile();
         Inspect { inspection: self.inspection }
     }
 }

@@ -146,6 +146,13 @@ impl RuleSet {
         Ok(())
     }
 
+    /// Compiles every pattern, so that no request has to wait for it.
+    pub(super) fn compile(&self) {
+        self.rules.iter().flat_map(|rule| [&rule.pattern, &rule.unless]).flatten().for_each(|pattern| {
+            pattern.compiled();
+        });
+    }
+
     /// All but the patterns, which take most of the time and of which most are never needed.
     pub(super) fn prepare(
         version: Cow<'static, str>,
