@@ -5,6 +5,7 @@
 //! slot of a request that no gate has seen.
 
 mod clock;
+pub mod conformance;
 mod issuer;
 mod principal;
 
