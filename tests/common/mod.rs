@@ -1,9 +1,11 @@
 //! What the promises are tried on: an issuer, routes, and every layer, on one clock that stands still.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "these are tests; clippy knows only the functions that are marked so")]
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body::Frame;
 use portcullis::audit::{AuditEntry, AuditLayer, AuditLog};
 use portcullis::authorize::AuthorizeLayer;
 use portcullis::clock::UnixTime;
@@ -18,9 +20,14 @@ use portcullis::principal::PeerAddress;
 use portcullis::read::ReadPayloadLayer;
 use portcullis::route::{Route, RouteTable};
 use portcullis::testing::{FakeClock, Issuer};
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::mpsc::{self, Receiver};
+use std::task::{self, Poll};
 use std::time::Duration;
+use tower::Service;
 
 pub(crate) const AUDIENCE: &str = "https://llm.test";
 
@@ -145,4 +152,49 @@ pub(crate) fn request(path: &str, credential: &str, body: impl Into<Bytes>) -> R
         .extension(PeerAddress(SocketAddr::from((Ipv4Addr::new(192, 0, 2, 7), 4711))))
         .body(body.into())
         .unwrap()
+}
+
+/// What a handler answers with.
+pub(crate) type Answer = Response<Frames>;
+
+/// A body of the frames it is given.
+pub(crate) struct Frames(pub(crate) VecDeque<Frame<Bytes>>);
+
+impl Frames {
+    pub(crate) fn of<D: Into<Bytes>>(data: impl IntoIterator<Item = D>) -> Self {
+        Self(data.into_iter().map(|data| Frame::data(data.into())).collect())
+    }
+
+    pub(crate) fn and_trailer(mut self, name: &'static str, value: &'static str) -> Self {
+        let mut trailers = HeaderMap::new();
+        trailers.insert(name, HeaderValue::from_static(value));
+        self.0.push_back(Frame::trailers(trailers));
+        self
+    }
+}
+
+impl http_body::Body for Frames {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
+    }
+}
+
+/// A handler that answers every request alike.
+pub(crate) fn answering<B>(
+    content_type: &'static str,
+    body: impl Fn() -> Frames + Clone + Send + 'static,
+) -> impl Service<Request<B>, Response = Answer, Error = Infallible, Future: Send> + Clone + Send + 'static
+where
+    B: Send + 'static,
+{
+    tower::service_fn(move |_: Request<B>| {
+        let answer = Response::builder().header("content-type", content_type).body(body()).unwrap();
+        std::future::ready(Ok(answer))
+    })
 }
