@@ -1,5 +1,7 @@
 //! Clients that leave, over real sockets: what was open is settled and recorded, once.
 
+#![allow(clippy::unwrap_used, reason = "these are tests; clippy knows only the functions that are marked so")]
+
 mod common;
 
 use bytes::Bytes;

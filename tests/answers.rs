@@ -1,5 +1,7 @@
 //! Answers come through the whole stack as they were sent, however the network cuts them.
 
+#![allow(clippy::unwrap_used, reason = "these are tests; clippy knows only the functions that are marked so")]
+
 mod common;
 
 use bytes::Bytes;

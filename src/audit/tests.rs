@@ -1,1 +1,128 @@
-//! Tests.
+use super::*;
+use crate::exchange::{Context, Exchange, Stage};
+use crate::payload::AnswerFacts;
+use http::Request;
+use std::io;
+use std::sync::mpsc;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(10);
+
+fn entry() -> AuditEntry {
+    let (mut parts, ()) = Request::get("/x").body(()).unwrap().into_parts();
+    let (exchange, opened) = Exchange::join(&mut parts, &Context::default());
+    drop(opened);
+    AuditEntry::of(&exchange, crate::exchange::End::Complete)
+}
+
+#[test]
+fn when_full_requests_are_refused_until_a_record_has_been_written() {
+    let (go_on, gate) = mpsc::channel::<()>();
+    let sink = move |_: &AuditEntry| gate.recv().unwrap();
+    let log = AuditLog::builder().sink(sink).capacity(2).start().unwrap();
+    let (first, second) = (log.reserve().unwrap().unwrap(), log.reserve().unwrap().unwrap());
+    assert!(log.reserve().is_err());
+    log.write(first, entry());
+    assert!(log.reserve().is_err(), "a record that waits keeps its slot");
+    go_on.send(()).unwrap();
+    assert!(log.flush(SOON));
+    assert!(log.reserve().is_ok());
+    drop(second);
+}
+
+#[test]
+fn what_is_dropped_is_counted_and_told() {
+    let (send, records) = mpsc::channel();
+    let sink = move |entry: &AuditEntry| send.send(entry.dropped_so_far).unwrap();
+    let log = AuditLog::builder().sink(sink).capacity(1).when_full(WhenFull::CountAndDrop).start().unwrap();
+    let slot = log.reserve().unwrap().unwrap();
+    assert!(log.reserve().unwrap().is_none() && log.reserve().unwrap().is_none());
+    log.write(slot, entry());
+    assert_eq!(records.recv_timeout(SOON), Ok(2));
+    assert_eq!(log.dropped(), 2);
+}
+
+/// Fails as often as it is told, then tells what it took.
+struct Failing(usize, mpsc::Sender<&'static str>);
+
+impl AuditSink for Failing {
+    fn write(&mut self, _: &AuditEntry) -> io::Result<()> {
+        if self.0 > 0 {
+            self.0 -= 1;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.1.send("taken").map_err(io::Error::other)
+    }
+}
+
+#[test]
+fn a_sink_that_fails_is_tried_until_it_has_the_record_once() {
+    let (send, taken) = mpsc::channel();
+    let log = AuditLog::builder().sink(Failing(2, send)).start().unwrap();
+    log.write(log.reserve().unwrap().unwrap(), entry());
+    assert!(log.flush(SOON));
+    assert_eq!(taken.try_iter().count(), 1);
+}
+
+#[test]
+fn a_sink_that_panics_stops_the_service_rather_than_the_records() {
+    let sink = |_: &AuditEntry| panic!("as told");
+    let log = AuditLog::builder().sink(sink).start().unwrap();
+    log.write(log.reserve().unwrap().unwrap(), entry());
+    assert!(!log.flush(SOON), "the thread has ended");
+    assert!(log.reserve().is_err());
+    let (mut parts, ()) = Request::get("/x").body(()).unwrap().into_parts();
+    let (exchange, _opened) = Exchange::join(&mut parts, &Context::default());
+    let refused = crate::exchange::Step::check(&AuditLayer::builder(log).into_step(), &mut parts, &exchange);
+    assert!(
+        matches!(refused, crate::exchange::Check::Refuse(refusal) if refusal.kind().code() == "unavailable")
+    );
+}
+
+#[test]
+fn a_record_is_written_though_another_observer_panics() {
+    struct Panics;
+    impl crate::exchange::AnswerObserver for Panics {
+        fn end(self: Box<Self>, _: crate::exchange::End, _: &AnswerFacts, _: &Exchange) {
+            panic!("as told");
+        }
+    }
+    let (send, records) = mpsc::channel();
+    let log = AuditLog::builder().sink(move |_: &AuditEntry| send.send(()).unwrap()).start().unwrap();
+    let (mut parts, ()) = Request::get("/x").body(()).unwrap().into_parts();
+    let (exchange, opened) = Exchange::join(&mut parts, &Context::default());
+    exchange.observe(Stage::Meter, Panics).unwrap();
+    crate::exchange::Step::check(&AuditLayer::builder(log.clone()).into_step(), &mut parts, &exchange);
+    drop(opened);
+    assert!(log.flush(SOON));
+    assert_eq!(records.try_iter().count(), 1);
+}
+
+#[test]
+fn a_file_has_one_line_for_each_record_and_only_its_owner_reads_it() {
+    let path = std::env::temp_dir().join(format!("portcullis-audit-{}.jsonl", std::process::id()));
+    let log = AuditLog::builder().sink(JsonLines::append(&path).unwrap()).start().unwrap();
+    for _ in 0..1_000 {
+        log.write(log.reserve().unwrap().unwrap(), entry());
+    }
+    assert!(log.flush(SOON));
+    let written = std::fs::read_to_string(&path).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    std::fs::remove_file(&path).unwrap();
+    assert!(written.ends_with('\n'));
+    let lines: Vec<serde_json::Value> =
+        written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 1_000);
+    assert!(lines[0]["request_id"].is_string() && lines[0]["ran"]["authorize"] == "off");
+}
+
+#[test]
+fn a_log_without_a_sink_or_room_is_an_error() {
+    assert!(matches!(AuditLog::builder().start(), Err(AuditError::NoSink)));
+    let none = AuditLog::builder().sink(|_: &AuditEntry| {}).capacity(0).start();
+    assert!(matches!(none, Err(AuditError::NoCapacity)));
+}

@@ -247,3 +247,33 @@ async fn an_answer_that_no_client_of_the_dialect_could_read_is_refused() {
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
     }
 }
+
+#[tokio::test]
+async fn a_refusal_that_the_handler_did_not_send_is_not_in_the_record() {
+    let stack = Stack::new();
+    let service = stack.service(|request: Request<super::super::RequestBody>| async move {
+        let exchange = request.extensions().get::<Exchange>().unwrap();
+        drop(exchange.refuse(Refusal::new(RefusalKind::MalformedRequest, "an extractor says no")));
+        Ok(typed("text/plain", full("handled all the same")))
+    });
+    let answer = service.oneshot(Request::get("/plain").body(full("")).unwrap()).await.unwrap();
+    assert_eq!(text(answer).await, "handled all the same");
+    assert_eq!(stack.witness.end(), (End::Complete, None));
+    assert_eq!(stack.witness.record().status, Some(StatusCode::OK));
+}
+
+#[tokio::test]
+async fn an_answer_in_the_place_of_a_layers_refusal_is_refused() {
+    let stack = Stack::new();
+    let service = stack.service(|request: Request<super::super::RequestBody>| async move {
+        let exchange = request.extensions().get::<Exchange>().unwrap();
+        // As a step inside of the reader leaves it, with a fallback of the host's around it.
+        exchange.record(|record| record.ran[StepId::Inspect as usize] = crate::exchange::Ran::Refused);
+        drop(exchange.refuse(Refusal::new(RefusalKind::ContentBlocked, "no")));
+        Ok(typed("text/plain", full("fallback")))
+    });
+    let answer = service.oneshot(Request::get("/plain").body(full("")).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(stack.witness.end(), (End::Refused, Some("misconfigured")));
+    assert!(!text(answer).await.contains("fallback"));
+}
