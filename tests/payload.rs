@@ -236,7 +236,7 @@ mod encoded {
 
     #[tokio::test]
     async fn a_bomb_is_counted_by_what_comes_out() {
-        for (encoding, body) in encodings(&vec![b' '; 4 << 20]) {
+        for (encoding, body) in encodings(&vec![b' '; 2 << 20]) {
             assert!(body.len() < 50_000, "{encoding}: {} bytes pass the limit as they come", body.len());
             let (status, error) = send_encoded(encoding, body).await;
             assert_eq!(

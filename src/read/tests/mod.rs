@@ -112,9 +112,9 @@ impl AnswerObserver for Witness {
         seen.events.push(text);
         seen.waiting = seen.slow;
         if seen.hold || seen.slow > 0 {
-            seen.held.push(event)
+            seen.held.push(event);
         } else {
-            released.push(event)
+            released.push(event);
         }
         Ok(())
     }
