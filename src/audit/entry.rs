@@ -16,6 +16,8 @@ pub struct AuditEntry {
     pub time: UnixTime,
     /// The request's id, as the caller sees it in `x-request-id`.
     pub request_id: Box<str>,
+    /// The id that the client gave it.
+    pub client_request_id: Option<Box<str>>,
     /// Where it came from.
     pub client: Option<String>,
     /// The pattern of the route; the path itself is the caller's text and is not kept.
@@ -40,6 +42,7 @@ impl AuditEntry {
         Self {
             time: exchange.started(),
             request_id: exchange.request_id().into(),
+            client_request_id: exchange.client_request_id().map(Into::into),
             client: exchange.client().map(|client| client.to_string()),
             route: route.map(|route| route.pattern().into()),
             action: route.map(|route| route.action_name().as_str().into()),
@@ -101,6 +104,7 @@ impl Serialize for AuditEntry {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("time", &rfc3339(self.time))?;
         map.serialize_entry("request_id", &self.request_id)?;
+        map.serialize_entry("client_request_id", &self.client_request_id)?;
         map.serialize_entry("client", &self.client)?;
         map.serialize_entry("method", record.method.as_str())?;
         map.serialize_entry("route", &self.route)?;

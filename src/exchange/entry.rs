@@ -1,10 +1,11 @@
-use super::{Check, Checked, Context, Exchange, Step, StepId, StepLayer};
+use super::{Check, Checked, Context, EdgeRules, Exchange, Step, StepId, StepLayer};
 use crate::principal::{PeerAddress, TrustedProxies};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{NoRoute, RouteTable};
 use http::header::ALLOW;
-use http::{HeaderValue, request};
+use http::{HeaderMap, HeaderValue, request};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tower_layer::Layer;
 
 /// Finds the route of a request and the address that it came from. The first layer of a stack, or the second, inside of
@@ -15,7 +16,12 @@ pub struct MatchRouteLayer(StepLayer);
 impl MatchRouteLayer {
     /// A layer that knows these routes.
     pub fn builder(routes: RouteTable) -> MatchRouteLayerBuilder {
-        MatchRouteLayerBuilder { routes, proxies: TrustedProxies::default(), context: Context::default() }
+        MatchRouteLayerBuilder {
+            routes,
+            proxies: TrustedProxies::default(),
+            edge: EdgeRules::default(),
+            context: Context::default(),
+        }
     }
 }
 
@@ -32,6 +38,7 @@ impl<S> Layer<S> for MatchRouteLayer {
 pub struct MatchRouteLayerBuilder {
     routes: RouteTable,
     proxies: TrustedProxies,
+    edge: EdgeRules,
     context: Context,
 }
 
@@ -39,6 +46,12 @@ impl MatchRouteLayerBuilder {
     /// Believes `X-Forwarded-For` of these proxies.
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.proxies = proxies;
+        self
+    }
+
+    /// What the head of a request must be.
+    pub fn edge(mut self, rules: EdgeRules) -> Self {
+        self.edge = rules;
         self
     }
 
@@ -55,13 +68,21 @@ impl MatchRouteLayerBuilder {
     }
 
     pub(crate) fn into_step(self) -> impl Step {
-        MatchRoute { routes: self.routes, proxies: self.proxies }
+        MatchRoute {
+            routes: self.routes,
+            proxies: self.proxies,
+            edge: self.edge,
+            told: AtomicBool::new(false),
+        }
     }
 }
 
 struct MatchRoute {
     routes: RouteTable,
     proxies: TrustedProxies,
+    edge: EdgeRules,
+    /// Whether the log was told of a forwarded header that nobody reads.
+    told: AtomicBool,
 }
 
 impl Step for MatchRoute {
@@ -75,12 +96,27 @@ impl Step for MatchRoute {
 }
 
 impl MatchRoute {
-    fn enter(&self, parts: &request::Parts, exchange: &Exchange) -> Result<(), Refusal> {
+    fn enter(&self, parts: &mut request::Parts, exchange: &Exchange) -> Result<(), Refusal> {
         if let Some(peer) = peer_address(parts) {
+            self.tell_of_forwarded_headers(&parts.headers);
             exchange.set_client(self.proxies.client_address(peer, &parts.headers))?;
         }
+        self.edge.check(parts, exchange.client())?;
         let route = self.routes.find(&parts.method, original_path(parts)).map_err(refusal)?;
         exchange.set_route(route.clone())
+    }
+}
+
+impl MatchRoute {
+    /// A service behind a proxy that is not listed takes all its callers for one: worth one line in the log.
+    fn tell_of_forwarded_headers(&self, headers: &HeaderMap) {
+        let unread = self.proxies.networks().is_empty() && headers.contains_key("x-forwarded-for");
+        if unread && !self.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a request came with X-Forwarded-For, which is not read: if it comes from a proxy of yours, list the \
+                 proxy in trusted_proxies"
+            );
+        }
     }
 }
 

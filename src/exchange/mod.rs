@@ -14,6 +14,7 @@
 //! replaces a refused response with one of its own gets it refused.
 
 mod context;
+mod edge;
 mod entry;
 mod observer;
 mod pipeline;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use crate::body::CheckedBody;
 pub use context::{Context, RequestIds};
+pub use edge::{EdgeError, EdgeRules};
 pub use entry::{MatchRouteLayer, MatchRouteLayerBuilder};
 pub use observer::{AnswerObserver, Cut, End, Released, Stage};
 pub(crate) use pipeline::Pipeline;

@@ -25,6 +25,7 @@ pub struct Exchange(Arc<Inner>);
 struct Inner {
     context: Context,
     request_id: Box<str>,
+    client_request_id: Option<Box<str>>,
     started: UnixTime,
     started_at: Duration,
     client: OnceLock<ClientAddress>,
@@ -70,15 +71,14 @@ impl Exchange {
             return (exchange.clone(), None);
         }
         let clock = context.clock();
-        let request_id = request_id(parts).unwrap_or_else(|| {
-            let id = context.ids().next();
-            let value = HeaderValue::from_str(&id).expect("an id of ours is hexadecimal");
-            // The handler and its logs see the same id as the caller and the record, and no other.
-            parts.headers.insert(HeaderName::from_static(REQUEST_ID), value);
-            id
-        });
+        let client_request_id = client_request_id(parts);
+        let request_id = context.ids().next();
+        let value = HeaderValue::from_str(&request_id).expect("an id of ours is hexadecimal");
+        // The handler and its logs see the same id as the caller and the record, and no other.
+        parts.headers.insert(HeaderName::from_static(REQUEST_ID), value);
         let exchange = Self(Arc::new(Inner {
             request_id,
+            client_request_id,
             started: clock.now(),
             started_at: clock.elapsed(),
             client: OnceLock::new(),
@@ -101,6 +101,12 @@ impl Exchange {
     /// The request's id, for the caller, the logs and the record.
     pub fn request_id(&self) -> &str {
         &self.0.request_id
+    }
+
+    /// The id that the client gave the request in `x-request-id`, if it is 1 to 128 of `[A-Za-z0-9._-]`. It is the
+    /// client's word: two requests may have the same.
+    pub fn client_request_id(&self) -> Option<&str> {
+        self.0.client_request_id.as_deref()
     }
 
     /// When the request's head had arrived.
@@ -341,7 +347,7 @@ impl Drop for Opened {
 }
 
 /// The id that came with the request, if it is one and harmless: 1 to 128 of `[A-Za-z0-9._-]`.
-fn request_id(parts: &request::Parts) -> Option<Box<str>> {
+fn client_request_id(parts: &request::Parts) -> Option<Box<str>> {
     let mut values = parts.headers.get_all(REQUEST_ID).iter();
     let value = values.next()?.to_str().ok()?;
     let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');

@@ -77,7 +77,7 @@ async fn steps_run_in_order_and_answer_in_reverse_however_they_decide() {
 }
 
 #[test]
-fn an_id_that_could_do_harm_is_replaced_for_the_handler_too() {
+fn the_handler_sees_our_id_and_the_clients_is_kept_apart_if_it_is_harmless() {
     for given in [vec![], vec!["a b"], vec!["x\"y"], vec![""], vec!["one", "two"]] {
         let mut request = Request::get("/");
         for id in &given {
@@ -88,11 +88,13 @@ fn an_id_that_could_do_harm_is_replaced_for_the_handler_too() {
         let seen: Vec<_> = parts.headers.get_all("x-request-id").iter().collect();
         assert_eq!(seen, [exchange.request_id()], "{given:?}");
         assert_eq!(exchange.request_id().len(), 32);
+        assert_eq!(exchange.client_request_id(), None, "{given:?}");
     }
     let (mut parts, ()) =
         Request::get("/").header("x-request-id", "req_1.A-z").body(()).unwrap().into_parts();
     let (exchange, _opened) = Exchange::join(&mut parts, &Context::default());
-    assert_eq!(exchange.request_id(), "req_1.A-z");
+    assert_eq!(exchange.client_request_id(), Some("req_1.A-z"));
+    assert_ne!(exchange.request_id(), "req_1.A-z");
 }
 
 /// Says when it is told; holds what it sees until it was polled `slow` times.

@@ -127,7 +127,10 @@ impl GateBuilder {
         }
         let proxies = TrustedProxies::new(self.proxies);
         outer.push(Box::new(
-            MatchRouteLayer::builder(parts.routes.clone()).trusted_proxies(proxies).into_step(),
+            MatchRouteLayer::builder(parts.routes.clone())
+                .trusted_proxies(proxies)
+                .edge(self.edge)
+                .into_step(),
         ));
         if let Some(quota) = parts.flood {
             outer.push(Box::new(LimitFloodLayer::builder(quota).context(context.clone()).into_step()?));

@@ -1,6 +1,7 @@
 use super::{GateError, GateErrorKind};
 use crate::audit::AuditLog;
 use crate::clock::{SharedClock, SystemClock};
+use crate::exchange::EdgeRules;
 use crate::inspect::Inspection;
 use crate::jwt::TrustedIssuer;
 use crate::limit::{BudgetStore, FloodQuota, Meter, Plan};
@@ -19,6 +20,7 @@ pub struct GateBuilder {
     pub(super) respond: Option<Arc<dyn Respond>>,
     pub(super) routes: Vec<Route>,
     pub(super) proxies: Vec<Network>,
+    pub(super) edge: EdgeRules,
     pub(super) audit: Choice<AuditLog>,
     pub(super) flood: Choice<FloodQuota>,
     pub(super) issuers: Vec<TrustedIssuer>,
@@ -72,6 +74,7 @@ impl GateBuilder {
             respond: None,
             routes: Vec::new(),
             proxies: Vec::new(),
+            edge: EdgeRules::default(),
             audit: Choice::default(),
             flood: Choice::default(),
             issuers: Vec::new(),
@@ -115,6 +118,12 @@ impl GateBuilder {
     /// Believes `X-Forwarded-For` of proxies at these networks; of nobody when not called.
     pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
         self.proxies.extend(networks);
+        self
+    }
+
+    /// What the head of a request must be: how large, for which hosts, from pages of which origins.
+    pub fn edge(mut self, rules: EdgeRules) -> Self {
+        self.edge = rules;
         self
     }
 

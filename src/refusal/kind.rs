@@ -21,6 +21,12 @@ pub enum RefusalKind {
     MethodNotAllowed,
     /// The request's line, headers or body are not what they must be (400).
     MalformedRequest,
+    /// The headers are larger than the service takes (431, RFC 6585 §5).
+    HeadersTooLarge,
+    /// The request is for a host that this service does not answer for (421, RFC 9110 §15.5.20).
+    UnknownHost,
+    /// A browser sends it for a page of another origin (403).
+    ForeignOrigin,
     /// The body is not of a type or encoding that the route takes (415).
     UnsupportedMediaType,
     /// The body is larger than the route takes, as sent or inflated (413).
@@ -59,7 +65,9 @@ impl RefusalKind {
             Self::AmbiguousCredential | Self::MalformedRequest | Self::ContentBlocked | Self::NeverFits => {
                 StatusCode::BAD_REQUEST
             }
-            Self::InsufficientScope | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::InsufficientScope | Self::Forbidden | Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Self::UnknownRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -85,6 +93,9 @@ impl RefusalKind {
             Self::UnknownRoute => "unknown_route",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::MalformedRequest => "malformed_request",
+            Self::HeadersTooLarge => "headers_too_large",
+            Self::UnknownHost => "unknown_host",
+            Self::ForeignOrigin => "foreign_origin",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::PayloadTooLarge => "payload_too_large",
             Self::ReadTimeout => "read_timeout",
