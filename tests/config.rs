@@ -148,6 +148,11 @@ max_time = "1500ms"
 event = 4096
 whole = "1 MiB"
 
+[edge]
+allowed_hosts = ["llm.example.com"]
+allowed_origins = ["https://app.example.com"]
+max_header_bytes = "8 KiB"
+
 [proxies]
 trusted = ["10.0.0.0/8", "::1"]
 "#;
@@ -180,7 +185,12 @@ trusted = ["10.0.0.0/8", "::1"]
         .flag(Category::Persona)
         .danger_off(Category::Marker)
         .build();
+    let edge = portcullis::exchange::EdgeRules::default()
+        .allowed_hosts(["llm.example.com"])
+        .and_then(|rules| rules.allowed_origins(["https://app.example.com"]))
+        .unwrap();
     let builder = Gate::builder()
+        .edge(edge.max_header_bytes(8_192))
         .default_plan("free")
         .output_cap(77)
         .audit(log.start().unwrap())

@@ -121,6 +121,14 @@ fn a_word_that_is_not_one_is_refused_with_those_there_are() {
             "line 2, column 21: inspection.injection.persona: \"off\" is not what a finding leads to; use \"block\", \"block_from_medium\", \"flag\" or \"danger_off\"",
         ),
         (
+            "[edge]\nallowed_hosts = [\"llm.example.com:443\"]",
+            "line 2, column 18: edge.allowed_hosts[0]: \"llm.example.com:443\" is not a host without a port, such as \"llm.example.com\"",
+        ),
+        (
+            "[edge]\nallowed_origins = [\"https://a.example/path\"]",
+            "line 2, column 20: edge.allowed_origins[0]: \"https://a.example/path\" is not an origin, such as \"https://app.example.com\"",
+        ),
+        (
             "[proxies]\ntrusted = [\"10.0.0.0/8\", \"10.0.0.1/8\"]",
             "line 2, column 26: proxies.trusted[1]: \"10.0.0.1/8\" is not a network: write an address with a prefix whose other bits are zero, such as \"10.0.0.0/8\" or \"2001:db8::/32\"",
         ),

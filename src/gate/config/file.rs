@@ -1,6 +1,6 @@
 //! The shape of the file: what serde reads, before it means anything.
 
-use super::value::{Count, Size, Text};
+use super::value::{Count, Host, Origin, Size, Text};
 use crate::audit::WhenFull;
 use crate::inspect::Action;
 use crate::jose::Algorithm;
@@ -43,6 +43,8 @@ pub(super) struct File {
     pub(super) answer: AnswerSection,
     #[serde(default)]
     pub(super) proxies: ProxiesSection,
+    #[serde(default)]
+    pub(super) edge: EdgeSection,
 }
 
 #[derive(Deserialize)]
@@ -150,6 +152,15 @@ pub(super) struct AnswerSection {
 pub(super) struct ProxiesSection {
     #[serde(default)]
     pub(super) trusted: Vec<Text<Network>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct EdgeSection {
+    pub(super) allowed_hosts: Option<Vec<Text<Host>>>,
+    #[serde(default)]
+    pub(super) allowed_origins: Vec<Text<Origin>>,
+    pub(super) max_header_bytes: Option<Size>,
 }
 
 /// A JWK set in the file, as JSON. No error repeats what is in it, and it has no `Debug`.

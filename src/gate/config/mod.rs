@@ -70,6 +70,7 @@ pub use self::error::{ConfigError, ConfigErrorKind};
 use self::file::File;
 use self::source::Source;
 use crate::audit::WhenFull;
+use crate::exchange::EdgeRules;
 use crate::inspect::Action;
 use crate::jwt::TrustedIssuer;
 use crate::limit::{FloodQuota, Plan};
@@ -105,6 +106,7 @@ pub struct Config {
     max_body_time: Option<Duration>,
     answer_limits: EventLimits,
     proxies: Vec<Network>,
+    edge: EdgeRules,
 }
 
 /// A control that is set up, or shall be missing.
@@ -181,6 +183,7 @@ impl Config {
             max_body_bytes: file.body.max_bytes.map(|size| size.0),
             max_body_time: max_body_time.map(|time| time.into_inner().0),
             answer_limits,
+            edge: read::edge(&source, file.edge)?,
             proxies: file.proxies.trusted.into_iter().map(|network| network.0).collect(),
             source,
         })

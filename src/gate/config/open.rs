@@ -45,8 +45,10 @@ impl Config {
     }
 
     fn to_builder(&self) -> Result<GateBuilder, ConfigError> {
-        let mut builder =
-            Gate::builder().trusted_proxies(self.proxies.iter().copied()).answer_limits(self.answer_limits);
+        let mut builder = Gate::builder()
+            .trusted_proxies(self.proxies.iter().copied())
+            .answer_limits(self.answer_limits)
+            .edge(self.edge.clone());
         for issuer in &self.issuers {
             builder = builder.issuer(self.open_issuer(issuer)?);
         }

@@ -1,10 +1,12 @@
 //! From the shape of the file to what the builder takes; whatever cannot be used is refused at its place.
 
+use super::file::EdgeSection;
 use super::file::{AuditSection, FloodSection, InspectionSection, LimitSection, PlanSection, RouteSection};
 use super::source::Source;
 use super::value::{Text, choose};
-use super::{AuditSettings, ConfigError, Switch};
+use super::{AuditSettings, ConfigError, ConfigErrorKind, Switch};
 use crate::clock::SystemClock;
+use crate::exchange::{EdgeError, EdgeRules};
 use crate::inspect::Action;
 use crate::limit::{FloodCheck, FloodQuota, Limit, Measure, Plan, Plans, PlansErrorKind};
 use crate::payload::Category;
@@ -23,6 +25,20 @@ fn is_off(source: &Source, danger: Option<&Spanned<bool>>, set_up: bool) -> Resu
             .refuse(danger.span(), "the keys beside it set up what shall be missing; keep one or the other"),
         danger => Ok(danger.is_some_and(|danger| *danger.get_ref())),
     }
+}
+
+/// Hosts and origins were checked where they stand.
+pub(super) fn edge(source: &Source, section: EdgeSection) -> Result<EdgeRules, ConfigError> {
+    let unusable = |error: EdgeError| source.whole(ConfigErrorKind::Value(error.to_string()));
+    let origins = section.allowed_origins.iter().map(|origin| &origin.0.0);
+    let mut rules = EdgeRules::default().allowed_origins(origins).map_err(unusable)?;
+    if let Some(hosts) = section.allowed_hosts {
+        rules = rules.allowed_hosts(hosts.iter().map(|host| &host.0.0)).map_err(unusable)?;
+    }
+    Ok(match section.max_header_bytes {
+        Some(size) => rules.max_header_bytes(size.0),
+        None => rules,
+    })
 }
 
 pub(super) fn audit(

@@ -9,7 +9,7 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 12] = [
+const SECTIONS: [(&str, &str); 13] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
     ("authentication", "[authentication]"),
@@ -19,6 +19,7 @@ const SECTIONS: [(&str, &str); 12] = [
     ("inspection", "[inspection]"),
     ("body", "[body]"),
     ("answer", "[answer]"),
+    ("edge", "[edge]"),
     ("proxies", "[proxies]"),
     ("requests", "[[plans.free.requests]]"),
     ("usage", "[[plans.free.usage]]"),

@@ -1,6 +1,7 @@
 //! Values written as text: words of a closed list, durations, sizes, networks.
 
 use crate::audit::WhenFull;
+use crate::exchange::EdgeRules;
 use crate::inspect::Action;
 use crate::jose::Algorithm;
 use crate::limit::{Dimension, Per};
@@ -144,6 +145,32 @@ impl FromText for Network {
 
     fn from_text(text: &str) -> Result<Self, String> {
         text.parse().map_err(|error: crate::principal::AddressError| error.to_string())
+    }
+}
+
+/// A host that a request may name.
+#[derive(Clone, Debug)]
+pub(super) struct Host(pub(super) String);
+
+impl FromText for Host {
+    const WHAT: &'static str = "a host";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let rules = EdgeRules::default().allowed_hosts([text]);
+        rules.map(|_| Self(text.to_owned())).map_err(|error| error.to_string())
+    }
+}
+
+/// An origin whose pages may send requests.
+#[derive(Clone, Debug)]
+pub(super) struct Origin(pub(super) String);
+
+impl FromText for Origin {
+    const WHAT: &'static str = "an origin";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let rules = EdgeRules::default().allowed_origins([text]);
+        rules.map(|_| Self(text.to_owned())).map_err(|error| error.to_string())
     }
 }
 
