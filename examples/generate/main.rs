@@ -20,16 +20,22 @@ use arguments::{Arguments, Command};
 use axum::Router;
 use axum::routing::{get, post};
 use portcullis::Gate;
+use portcullis::testing::Issuer;
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
 use tour::{Credentials, Tour};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// How long answers that are on their way may take once the server is asked to stop.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
     let arguments = match Command::parse(std::env::args_os().skip(1)) {
         Ok(Command::Serve(arguments)) => arguments,
         Ok(Command::Help) => {
@@ -43,7 +49,7 @@ async fn main() -> ExitCode {
     };
     // Each record of the audit log is an event, too, so that this terminal shows every decision.
     tracing_subscriber::fmt().with_writer(io::stderr).with_target(false).compact().init();
-    match serve(&arguments).await {
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("generate: {error}");
@@ -52,14 +58,21 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let (gate, issuer) = gate::build(arguments)?;
-    let credentials = issuer.map(|issuer| Credentials::made_by(&issuer, gate::AUDIENCE));
-    if arguments.credentials && credentials.is_none() {
-        return Err(
-            "--credentials: they come from the issuers that the configuration names, not from here".into()
-        );
+    let runtime = Runtime::new()?;
+    let served = runtime.block_on(serve(arguments, &gate, issuer));
+    // Ends the answers that took too long, whose records are written only then.
+    runtime.shutdown_timeout(PATIENCE);
+    served?;
+    if gate.audit_log().is_some_and(|log| !log.flush(PATIENCE)) {
+        return Err("not every record could be written to the audit file".into());
     }
+    println!("stopped; every record is in the audit file");
+    Ok(())
+}
+
+async fn serve(arguments: &Arguments, gate: &Gate, issuer: Option<Issuer>) -> Result<(), Box<dyn Error>> {
     let app = Router::new()
         .route("/generate", post(plain::generate))
         .route("/v1/chat/completions", post(openai::complete))
@@ -71,24 +84,28 @@ async fn serve(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     })?;
     let address = listener.local_addr()?;
     warn_of_strangers(address);
-    announce(arguments, &gate, &Tour { address, credentials: credentials.as_ref() })?;
+    let credentials = issuer.map(|issuer| Credentials::made_by(&issuer, gate::AUDIENCE));
+    if arguments.credentials && credentials.is_none() {
+        return Err(
+            "--credentials: they come from the issuers that the configuration names, not from here".into()
+        );
+    }
+    announce(arguments, gate, &Tour { address, credentials: credentials.as_ref() })?;
 
-    // What still answers when this has passed is cut, so that Ctrl-C always ends the process.
-    const PATIENCE: Duration = Duration::from_secs(5);
-    let (stopping, stopped) = tokio::sync::oneshot::channel();
-    let serving = axum::serve(listener, gate.protect(app).into_make_service_with_connect_info())
+    let (stopping, stopped) = oneshot::channel();
+    let server = axum::serve(listener, gate.protect(app).into_make_service_with_connect_info())
         .with_graceful_shutdown(async {
             wait_for_signal().await;
             let _ = stopping.send(());
         });
+    let out_of_patience = async {
+        let _ = stopped.await;
+        sleep(PATIENCE).await;
+    };
     tokio::select! {
-        served = serving.into_future() => served?,
-        () = async { let _ = stopped.await; tokio::time::sleep(PATIENCE).await } => {}
+        served = server.into_future() => served?,
+        () = out_of_patience => {}
     }
-    if gate.audit_log().is_some_and(|log| !log.flush(PATIENCE)) {
-        return Err("not every record could be written to the audit file".into());
-    }
-    println!("stopped; every record is in the audit file");
     Ok(())
 }
 
