@@ -1,0 +1,22 @@
+//! What clients see of the example `generate`: the clients of OpenAI and Anthropic in Python, and curl. `hyper_only` is its
+//! own client.
+//!
+//! Every server has a port and budgets of its own. The Python clients stand in `python` under the target directory, where
+//! `./scripts/test` puts them.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail by panicking, as tests do")]
+
+mod command_line;
+mod curl;
+mod python;
+mod server;
+
+use server::program;
+use std::process::Output;
+
+#[test]
+fn the_story_of_hyper_only_goes_as_told() {
+    let Output { status, stdout, stderr } = program("hyper_only").output().unwrap();
+    let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+    assert!(status.success() && stdout.trim_end().ends_with("all went as told"), "{stdout}{stderr}");
+    assert!(!stdout.contains("NOT"), "{stdout}");
+}
