@@ -1,3 +1,4 @@
+use super::buffers::Held;
 use super::watch::{Stop, Watch};
 use crate::exchange::{End, Exchange};
 use crate::refusal::{Refusal, RefusalKind};
@@ -15,22 +16,24 @@ pub struct AnswerBody<B> {
     watch: Option<Box<Watch>>,
     /// The text of a refusal, or the last words of an answer that was cut.
     last: Option<Bytes>,
+    /// What is kept of the request, given back when the handler's body has ended.
+    held: Option<Held>,
 }
 
 impl<B> AnswerBody<B> {
     /// The body of a refusal that this layer made.
     pub(super) fn refused(body: Bytes) -> Self {
-        Self { source: None, watch: None, last: (!body.is_empty()).then_some(body) }
+        Self { source: None, watch: None, last: (!body.is_empty()).then_some(body), held: None }
     }
 
     /// A body that nobody watches: that of a refusal made further in.
     pub(super) fn unwatched(source: B) -> Self {
-        Self { source: Some(Box::pin(source)), watch: None, last: None }
+        Self { source: Some(Box::pin(source)), watch: None, last: None, held: None }
     }
 
     /// A body that is watched. Without a source it is empty, and the observers are told so.
-    pub(super) fn watched(source: Option<B>, watch: Watch) -> Self {
-        Self { source: source.map(Box::pin), watch: Some(Box::new(watch)), last: None }
+    pub(super) fn watched(source: Option<B>, watch: Watch, held: Option<Held>) -> Self {
+        Self { source: source.map(Box::pin), watch: Some(Box::new(watch)), last: None, held }
     }
 }
 
@@ -51,6 +54,7 @@ impl<B: Body<Data = Bytes>> AnswerBody<B> {
     /// Ends an answer, if it has not ended.
     pub(super) fn end(&mut self, end: End) {
         self.source = None;
+        self.held = None;
         if let Some(mut watch) = self.watch.take() {
             watch.end(end);
         }

@@ -1,7 +1,8 @@
 //! Gathers a body's bytes, bounded in size and time.
 
+use super::buffers::Held;
 use super::head::{self, Encoding};
-use crate::clock::{SharedClock, Sleep};
+use super::pace::Pace;
 use crate::refusal::{Refusal, RefusalKind};
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
@@ -11,7 +12,6 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 pin_project! {
     /// Becomes the body's bytes as they came, decoded.
@@ -21,7 +21,8 @@ pin_project! {
         gathered: Gathered,
         encoding: Encoding,
         limit: usize,
-        deadline: Deadline,
+        pace: Pace,
+        held: Option<Held>,
     }
 }
 
@@ -32,13 +33,14 @@ impl<B: Body<Data = Bytes>> Collect<B> {
         headers: &HeaderMap,
         encoding: Encoding,
         limit: usize,
-        deadline: Deadline,
+        pace: Pace,
+        held: Held,
     ) -> Result<Self, Refusal> {
         let declared = head::declared_length(headers).unwrap_or_else(|| body.size_hint().lower());
         if declared > limit as u64 {
             return Err(too_large(limit));
         }
-        Ok(Self { body, gathered: Gathered::Nothing, encoding, limit, deadline })
+        Ok(Self { body, gathered: Gathered::Nothing, encoding, limit, pace, held: Some(held) })
     }
 }
 
@@ -46,15 +48,14 @@ impl<B> Future for Collect<B>
 where
     B: Body<Data = Bytes>,
 {
-    type Output = Result<Bytes, Refusal>;
+    type Output = Result<(Bytes, Held), Refusal>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
             let Poll::Ready(frame) = this.body.as_mut().poll_frame(cx) else {
-                ready!(this.deadline.poll(cx));
-                let late = Refusal::new(RefusalKind::ReadTimeout, "the body did not arrive in time");
-                return Poll::Ready(Err(late));
+                let refusal = ready!(this.pace.poll(this.gathered.len(), cx));
+                return Poll::Ready(Err(refusal));
             };
             match frame {
                 // Trailers are dropped: nothing that we check may come after the check.
@@ -63,6 +64,10 @@ where
                         if data.remaining() > *this.limit - this.gathered.len() {
                             return Poll::Ready(Err(too_large(*this.limit)));
                         }
+                        let held = this.held.as_mut().expect("a body is gathered once");
+                        if let Err(refusal) = held.resize(this.gathered.len() + data.remaining()) {
+                            return Poll::Ready(Err(refusal));
+                        }
                         this.gathered.push(data);
                     }
                 }
@@ -70,7 +75,14 @@ where
                     let broken = Refusal::new(RefusalKind::MalformedRequest, "the body broke off");
                     return Poll::Ready(Err(broken));
                 }
-                None => return Poll::Ready(decode(this.gathered.take(), *this.encoding, *this.limit)),
+                None => {
+                    let mut held = this.held.take().expect("a body is gathered once");
+                    let decoded = decode(this.gathered.take(), *this.encoding, *this.limit);
+                    return Poll::Ready(decoded.and_then(|bytes| {
+                        held.resize(bytes.len())?;
+                        Ok((bytes, held))
+                    }));
+                }
             }
         }
     }
@@ -139,23 +151,5 @@ impl Gathered {
             Self::One(bytes) => bytes,
             Self::Many(bytes) => bytes.freeze(),
         }
-    }
-}
-
-/// A time limit whose timer is set only once there is something to wait for.
-pub(super) struct Deadline {
-    clock: SharedClock,
-    after: Duration,
-    timer: Option<Sleep>,
-}
-
-impl Deadline {
-    pub(super) fn new(clock: SharedClock, after: Duration) -> Self {
-        Self { clock, after, timer: None }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| self.clock.sleep(self.after));
-        Pin::new(timer).poll(cx)
     }
 }

@@ -1,6 +1,7 @@
 //! Reads the body of a request once, and its answer once.
 //!
-//! 1. A body is bounded in size, counted after a content encoding is undone, and in time.
+//! 1. A body is bounded in size, counted after a content encoding is undone, in time, and in how slowly it may come. The
+//!    bodies of one caller, and of all, are bounded together until their handlers have ended.
 //! 2. It is one strict JSON document that the route's dialect can read, or the request is refused.
 //! 3. The handler receives that document: the same bytes, or the bytes that a layer changed.
 //! 4. `Accept-Encoding` and `Range` do not go inward; upgrades are refused. An answer that comes encoded, or in a type
@@ -14,11 +15,13 @@
 
 mod answer;
 mod body;
+mod buffers;
 mod collect;
 mod head;
 #[cfg(feature = "inflate")]
 mod inflate;
 mod layer;
+mod pace;
 mod request;
 mod service;
 #[cfg(test)]

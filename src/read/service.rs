@@ -1,8 +1,10 @@
 use super::answer::{self, AnswerBody, unreadable};
 use super::body::RequestBody;
-use super::collect::{Collect, Deadline};
+use super::buffers::Held;
+use super::collect::Collect;
 use super::head::{self, Framing};
 use super::layer::Settings;
+use super::pace::Pace;
 use super::request::understand;
 use super::watch::{Stop, Watch};
 use crate::exchange::{End, Exchange, Opened, Ran};
@@ -57,7 +59,7 @@ where
                 Phase::Refused { refusal: Some(refusal) }
             }
         };
-        ReadPayloadFuture { phase, exchange, opened, settings: self.settings.clone() }
+        ReadPayloadFuture { phase, exchange, opened, settings: self.settings.clone(), held: None }
     }
 }
 
@@ -79,8 +81,9 @@ impl<S> ReadPayload<S> {
             BodyKind::None => (head::Encoding::Identity, 0),
             BodyKind::Json(_) => (head::json_encoding(&parts.headers)?, self.settings.max_bytes),
         };
-        let deadline = Deadline::new(exchange.clock().clone(), self.settings.max_time);
-        Collect::new(body, &parts.headers, encoding, limit, deadline)
+        let Settings { max_time, min_rate, buffers, .. } = &*self.settings;
+        let pace = Pace::new(exchange.clock().clone(), *max_time, *min_rate);
+        Collect::new(body, &parts.headers, encoding, limit, pace, buffers.open(exchange))
     }
 }
 
@@ -92,6 +95,7 @@ pin_project! {
         exchange: Exchange,
         opened: Option<Opened>,
         settings: Arc<Settings>,
+        held: Option<Held>,
     }
 }
 
@@ -122,7 +126,11 @@ where
                 PhaseProjection::Reading { collect, waiting } => {
                     let read = ready!(collect.poll(cx));
                     let (mut service, mut parts) = waiting.take().expect("a body is read once");
-                    let next = match read.and_then(|bytes| admit(bytes, &mut parts, this.exchange)) {
+                    let admitted = read.and_then(|(bytes, held)| {
+                        *this.held = Some(held);
+                        admit(bytes, &mut parts, this.exchange)
+                    });
+                    let next = match admitted {
                         Ok(body) => Phase::Calling { answer: service.call(Request::from_parts(parts, body)) },
                         Err(refusal) => {
                             this.exchange.note_read(Ran::Refused);
@@ -146,7 +154,7 @@ where
                     if this.exchange.is_refused_by(&response) {
                         return Poll::Ready(Ok(response.map(AnswerBody::unwatched)));
                     }
-                    match watch(response, this.exchange, this.settings) {
+                    match watch(response, this.exchange, this.settings, this.held.take()) {
                         Ok(Watched { response, whole: false }) => return Poll::Ready(Ok(response)),
                         Ok(Watched { response, whole: true }) => {
                             this.phase.set(Phase::Gathering { answer: Some(response.into_parts()) });
@@ -218,6 +226,7 @@ fn watch<RB: Body<Data = Bytes>>(
     response: Response<RB>,
     exchange: &Exchange,
     settings: &Settings,
+    held: Option<Held>,
 ) -> Result<Watched<RB>, Refusal> {
     if exchange.is_refused() {
         let cause = "a middleware replaced the refusal of a layer by a response of its own";
@@ -245,7 +254,7 @@ fn watch<RB: Body<Data = Bytes>>(
     if let Some(refusal) = must_be_empty {
         watch.must_be_empty(refusal);
     }
-    let response = Response::from_parts(head, AnswerBody::watched(body, watch));
+    let response = Response::from_parts(head, AnswerBody::watched(body, watch, held));
     Ok(Watched { response, whole: empty || !framing.is_stream() })
 }
 

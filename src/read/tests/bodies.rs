@@ -128,3 +128,81 @@ async fn a_handler_that_fails_is_told_to_the_observers() {
     assert_eq!(service.oneshot(post("/json", full("{}"))).await.err().unwrap().to_string(), "no");
     assert_eq!(stack.witness.end(), (End::Failed, None));
 }
+
+#[tokio::test]
+async fn a_body_that_comes_too_slowly_is_refused_before_its_time_is_up() {
+    for (bytes_each_second, status) in [(9, StatusCode::REQUEST_TIMEOUT), (11, StatusCode::OK)] {
+        let stack = Stack::new();
+        let (clock, mut polls, mut left) = (stack.clock.clone(), 0, 88);
+        let trickle = poll_body(move |cx| {
+            polls += 1;
+            if left <= 0 {
+                return Poll::Ready(None);
+            }
+            if polls % 2 == 0 {
+                left -= bytes_each_second;
+                return Poll::Ready(Some(Ok(http_body::Frame::data(
+                    " ".repeat(bytes_each_second as usize).into(),
+                ))));
+            }
+            clock.advance(Duration::from_secs(1));
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        });
+        let whole = frames([data("1")]);
+        let mut parts = [whole, trickle].into_iter();
+        let (mut first, mut second) = (parts.next().unwrap(), parts.next().unwrap());
+        let mut in_second = false;
+        let body = poll_body(move |cx| {
+            if !in_second {
+                match std::pin::Pin::new(&mut first).poll_frame(cx) {
+                    Poll::Ready(None) => in_second = true,
+                    polled => return polled,
+                }
+            }
+            std::pin::Pin::new(&mut second).poll_frame(cx)
+        });
+        let service = stack.service(|_| async { Ok(typed("text/plain", full("ok"))) });
+        let response = service.oneshot(post("/json", body)).await.unwrap();
+        assert_eq!(response.status(), status, "{bytes_each_second} bytes a second");
+    }
+}
+
+#[tokio::test]
+async fn bytes_are_kept_on_account_until_the_handler_has_ended() {
+    let stack = Stack::new();
+    let service = stack.service(|request: Request<super::super::RequestBody>| async move {
+        drop(request);
+        // Its head is out, and it goes on for ever.
+        Ok(typed("text/event-stream", poll_body(|_| Poll::Pending)))
+    });
+    let large = || post("/json", full(format!("\"{}\"", "x".repeat(898))));
+    let first = service.clone().oneshot(large()).await.unwrap();
+    assert_eq!(first.status(), StatusCode::OK);
+    let second = service.clone().oneshot(large()).await.unwrap();
+    assert_eq!(second.status(), StatusCode::TOO_MANY_REQUESTS, "900 bytes more than 600 that are left");
+    assert_eq!(second.headers()["retry-after"], "1");
+    let small = service.clone().oneshot(post("/json", full("\"a few bytes\""))).await.unwrap();
+    assert_eq!(small.status(), StatusCode::OK);
+    drop(first);
+    assert_eq!(service.clone().oneshot(large()).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn callers_together_keep_no_more_than_the_service_holds() {
+    let stack = Stack::new();
+    let service = stack.service(|_| async { Ok(typed("text/event-stream", poll_body(|_| Poll::Pending))) });
+    let from = |address: &str| {
+        let mut request = post("/json", full(format!("\"{}\"", "x".repeat(898))));
+        request.extensions_mut().insert(crate::principal::PeerAddress(address.parse().unwrap()));
+        request
+    };
+    let mut answers = Vec::new();
+    for address in ["192.0.2.1:1", "192.0.2.2:1"] {
+        answers.push(service.clone().oneshot(from(address)).await.unwrap());
+    }
+    let third = service.clone().oneshot(from("192.0.2.3:1")).await.unwrap();
+    assert_eq!(third.status(), StatusCode::SERVICE_UNAVAILABLE);
+    answers.clear();
+    assert_eq!(service.oneshot(from("192.0.2.3:1")).await.unwrap().status(), StatusCode::OK);
+}

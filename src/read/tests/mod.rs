@@ -168,7 +168,8 @@ impl Step for Watching {
     }
 }
 
-/// The whole stack around `handler`, with limits of 1,000 bytes and 10 seconds.
+/// The whole stack around `handler`, with limits of 1,000 bytes, 10 seconds and 10 bytes a second; 1,500 bytes at once
+/// for one caller, 2,500 for all.
 pub(super) struct Stack {
     pub(super) clock: FakeClock,
     pub(super) witness: Witness,
@@ -202,6 +203,8 @@ impl Stack {
         ]);
         let read = ReadPayloadLayer::builder()
             .max_bytes(1_000)
+            .min_bytes_per_second(10)
+            .max_bytes_at_once(1_500, 2_500)
             .max_time(std::time::Duration::from_secs(10))
             .context(context.clone())
             .build();
