@@ -143,6 +143,9 @@ injection.marker = "danger_off"
 [body]
 max_bytes = "2 KiB"
 max_time = "1500ms"
+min_bytes_per_second = 99
+max_bytes_of_one_caller = "4 KiB"
+max_bytes_of_all = "8 KiB"
 
 [answer]
 event = 4096
@@ -203,6 +206,8 @@ trusted = ["10.0.0.0/8", "::1"]
         .inspection(inspection)
         .max_body_bytes(2_048)
         .max_body_time(Duration::from_millis(1_500))
+        .min_body_bytes_per_second(99)
+        .max_body_bytes_at_once(4_096, 8_192)
         .answer_limits(portcullis::payload::EventLimits::default().with_event(4_096).with_whole(1_048_576))
         .trusted_proxies(["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()]);
     (folder.write("gate.toml", text), builder)

@@ -83,6 +83,9 @@ impl GateBuilder {
         if self.max_body_bytes == 0 {
             return Err(GateErrorKind::Zero("max_body_bytes").into());
         }
+        if self.max_body_bytes_at_once.0.min(self.max_body_bytes_at_once.1) < self.max_body_bytes {
+            return Err(GateErrorKind::LessThanOneBody.into());
+        }
         if self.max_body_time.is_zero() {
             return Err(GateErrorKind::Zero("max_body_time").into());
         }
@@ -157,6 +160,8 @@ impl GateBuilder {
         let read = ReadPayloadLayer::builder()
             .max_bytes(self.max_body_bytes)
             .max_time(self.max_body_time)
+            .min_bytes_per_second(self.min_body_rate)
+            .max_bytes_at_once(self.max_body_bytes_at_once.0, self.max_body_bytes_at_once.1)
             .answer_limits(self.answer_limits)
             .context(context.clone());
         Ok(Gate {
@@ -197,7 +202,8 @@ impl Parts {
             }
             StepId::Flood => self.flood.map(|quota| format!("{quota} from one address")),
             StepId::Authenticate => Some(format!("JWT of {}{header}", issuers.join(", "))),
-            StepId::Requests | StepId::Usage => plans.clone(),
+            StepId::Requests => plans.clone(),
+            StepId::Usage => plans.is_some().then(|| "by the same plans".to_owned()),
             StepId::Authorize => Some("the scopes that the route names".to_owned()),
             StepId::Read => Some(format!("strict JSON, at most {} bytes in {} s", body.0, body.1)),
             StepId::Inspect => self.inspection.as_ref().map(ToString::to_string),

@@ -34,6 +34,8 @@ pub struct GateBuilder {
     pub(super) inspection: Choice<Inspection>,
     pub(super) max_body_bytes: usize,
     pub(super) max_body_time: Duration,
+    pub(super) min_body_rate: usize,
+    pub(super) max_body_bytes_at_once: (usize, usize),
     pub(super) answer_limits: EventLimits,
 }
 
@@ -88,6 +90,8 @@ impl GateBuilder {
             inspection: Choice::default(),
             max_body_bytes: 1024 * 1024,
             max_body_time: Duration::from_secs(30),
+            min_body_rate: 256,
+            max_body_bytes_at_once: (16 * 1024 * 1024, 256 * 1024 * 1024),
             answer_limits: EventLimits::default(),
         }
     }
@@ -221,6 +225,19 @@ impl GateBuilder {
     /// How long a body may take to arrive; 30 seconds when not called.
     pub fn max_body_time(mut self, time: Duration) -> Self {
         self.max_body_time = time;
+        self
+    }
+
+    /// How many bytes of a body must have come for each second, from its fifth second on; 256 when not called.
+    pub fn min_body_bytes_per_second(mut self, bytes: usize) -> Self {
+        self.min_body_rate = bytes;
+        self
+    }
+
+    /// How many bytes of bodies may be kept at once, from their arrival until their handlers have ended: for one caller,
+    /// and in all. 16 MiB and 256 MiB when not called.
+    pub fn max_body_bytes_at_once(mut self, of_one_caller: usize, of_all: usize) -> Self {
+        self.max_body_bytes_at_once = (of_one_caller, of_all);
         self
     }
 

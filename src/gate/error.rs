@@ -54,6 +54,9 @@ pub enum GateErrorKind {
     /// A bound of zero.
     #[error("{0}: must be greater than zero")]
     Zero(&'static str),
+    /// Fewer bytes may be kept at once than one body may have.
+    #[error("max_body_bytes_at_once: must be at least max_body_bytes, for one caller and in all")]
+    LessThanOneBody,
     /// A route cannot be used.
     #[error("routes: {0}")]
     Route(#[from] RouteError),

@@ -67,7 +67,11 @@ impl fmt::Display for Posture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "posture")?;
         for control in &self.controls {
-            writeln!(f, "  {:<14}{}", control.step.as_str(), control.detail)?;
+            let mut name = control.step.as_str();
+            for line in control.detail.lines() {
+                writeln!(f, "  {name:<14}{line}")?;
+                name = "";
+            }
         }
         writeln!(f, "routes")?;
         for route in self.routes.iter() {

@@ -153,11 +153,11 @@ pub struct Plans {
 impl fmt::Display for Plans {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, plan) in self.plans.iter().enumerate() {
-            write!(f, "{}{plan}", if i == 0 { "" } else { "; " })?;
+            write!(f, "{}{plan}", if i == 0 { "" } else { "\n" })?;
         }
         match self.default_plan() {
-            Some(plan) => write!(f, "; callers without a plan have {}", plan.name()),
-            None => f.write_str("; callers without a plan are refused"),
+            Some(plan) => write!(f, "\ncallers without a plan have {}", plan.name()),
+            None => f.write_str("\ncallers without a plan are refused"),
         }
     }
 }

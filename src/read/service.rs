@@ -10,7 +10,7 @@ use super::watch::{Stop, Watch};
 use crate::exchange::{End, Exchange, Opened, Ran};
 use crate::payload::AnswerFraming;
 use crate::refusal::Refusal;
-use crate::route::BodyKind;
+use crate::route::{Access, BodyKind};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode, request, response};
@@ -244,6 +244,10 @@ fn watch<RB: Body<Data = Bytes>>(
     let (framing, must_be_empty) = match framing {
         Framing::Readable(framing) => (framing, None),
         Framing::Unreadable if !empty => return Err(unreadable_type()),
+        // A health check that says only "ok" is read as the text that it is.
+        Framing::Unsaid if exchange.route().is_some_and(|route| *route.access() == Access::Open) => {
+            (AnswerFraming::Text, None)
+        }
         Framing::Unreadable | Framing::Unsaid => (AnswerFraming::Text, Some(unreadable_type())),
     };
     let Some(pipeline) = exchange.seal() else {

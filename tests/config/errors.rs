@@ -35,7 +35,7 @@ fn an_unknown_key_is_refused_with_those_there_are() {
     );
     assert_eq!(
         refusal("[body]\nmax_time = \"1s\"\ndefault_plan = \"free\"\n"),
-        "line 3, column 1: body.default_plan: unknown key `default_plan`, expected `max_bytes` or `max_time`; as a key of the whole file it stands above the first [section]"
+        "line 3, column 1: body.default_plan: unknown key `default_plan`, expected one of `max_bytes`, `min_bytes_per_second`, `max_bytes_of_one_caller`, `max_bytes_of_all`, `max_time`; as a key of the whole file it stands above the first [section]"
     );
     assert!(
         refusal("\n[adit]\n").starts_with("line 2, column 2: adit: unknown key `adit`, expected one of ")

@@ -137,6 +137,9 @@ pub(super) struct InspectionSection {
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct BodySection {
     pub(super) max_bytes: Option<Size>,
+    pub(super) min_bytes_per_second: Option<Count<usize>>,
+    pub(super) max_bytes_of_one_caller: Option<Size>,
+    pub(super) max_bytes_of_all: Option<Size>,
     pub(super) max_time: Option<Spanned<Text<Duration>>>,
 }
 

@@ -72,6 +72,14 @@ impl Config {
         if let Some(time) = self.max_body_time {
             builder = builder.max_body_time(time);
         }
+        if let Some(bytes) = self.min_body_rate {
+            builder = builder.min_body_bytes_per_second(bytes);
+        }
+        let (of_one_caller, of_all) = builder.max_body_bytes_at_once;
+        builder = builder.max_body_bytes_at_once(
+            self.max_body_bytes_at_once.0.unwrap_or(of_one_caller),
+            self.max_body_bytes_at_once.1.unwrap_or(of_all),
+        );
         builder = match &self.flood {
             Some(Switch::Set(quota)) => builder.flood(*quota),
             Some(Switch::Off) => builder.danger_without_flood_check(),

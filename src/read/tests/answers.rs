@@ -277,3 +277,11 @@ async fn an_answer_in_the_place_of_a_layers_refusal_is_refused() {
     assert_eq!(stack.witness.end(), (End::Refused, Some("misconfigured")));
     assert!(!text(answer).await.contains("fallback"));
 }
+
+#[tokio::test]
+async fn only_an_open_route_may_answer_without_saying_what_it_answers() {
+    let untyped = || Response::new(full("ok"));
+    let open = Stack::new().answer_to(Request::get("/healthz").body(full("")).unwrap(), untyped()).await;
+    assert_eq!((open.status(), text(open).await.as_str()), (StatusCode::OK, "ok"));
+    assert_eq!(Stack::new().answer(untyped()).await.status(), StatusCode::BAD_GATEWAY);
+}

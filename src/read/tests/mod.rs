@@ -198,6 +198,7 @@ impl Stack {
         let context = Context::new(self.clock.shared());
         let routes = RouteTable::new([
             Route::get("/plain").scope("s"),
+            Route::get("/healthz").open(),
             Route::post("/json").dialect(AnyJson).scope("s"),
             Route::post("/chat").dialect(OpenAiChat).scope("s"),
         ]);
