@@ -5,8 +5,8 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use portcullis::payload::dialect::{
-    AnswerFacts, AnthropicMessages, AnyJson, Dialect, OllamaChat, OllamaGenerate, OpenAiChat, OpenAiResponses,
-    PayloadFacts, PlainGenerate,
+    AnswerFacts, AnthropicMessages, AnyJson, Dialect, OllamaChat, OllamaGenerate, OpenAiChat,
+    OpenAiResponses, PayloadFacts, PlainGenerate,
 };
 use portcullis::payload::events::{AnswerFraming, EventLimits, EventReader};
 use portcullis::payload::json::{Document, Node, NodeId};
@@ -176,17 +176,67 @@ pub fn seeds() -> Vec<Vec<u8>> {
     const RESPONSES: &str = r#"{"model":"m","instructions":"be kind","max_output_tokens":7,"input":[{"role":"user","content":[{"type":"input_text","text":"a text"}]},{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c1","output":"a result"}]}"#;
     const MESSAGES: &str = r#"{"model":"m","max_tokens":5,"system":[{"type":"text","text":"be kind","cache_control":{"type":"ephemeral"}}],"messages":[{"role":"user","content":"a text"},{"role":"assistant","content":[{"type":"tool_use","id":"t1","name":"f","input":{"free key":1}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"t1","content":"a result"}]}]}"#;
     let seeds: [(u8, u8, &str, &str); 14] = [
-        (0, 0, CHAT, "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"two words\"},\"finish_reason\":null}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\ndata: [DONE]\n\n"),
-        (0, 2, CHAT, r#"{"object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"two words","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{ }"}}]},"logprobs":{"content":[{"token":"a b"}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#),
+        (
+            0,
+            0,
+            CHAT,
+            "data: {\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"two words\"},\"finish_reason\":null}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\ndata: [DONE]\n\n",
+        ),
+        (
+            0,
+            2,
+            CHAT,
+            r#"{"object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"two words","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{ }"}}]},"logprobs":{"content":[{"token":"a b"}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#,
+        ),
         (0, 0, CHAT, "data: {\"error\":{\"message\":\"out of order\",\"type\":\"server_error\"}}\n\n"),
-        (1, 0, RESPONSES, "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"item_id\":\"i1\",\"output_index\":0,\"delta\":\"two words\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"r1\",\"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":3,\"output_tokens\":4}}}\n\n"),
-        (1, 2, RESPONSES, r#"{"id":"r1","object":"response","status":"completed","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"two words","annotations":[]}]}],"usage":{"input_tokens":3,"output_tokens":4}}"#),
-        (2, 0, MESSAGES, "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"role\":\"assistant\",\"content\":[],\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"two words\"}}\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":4}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"),
-        (2, 2, MESSAGES, r#"{"id":"m1","type":"message","role":"assistant","model":"m","content":[{"type":"thinking","thinking":"a thought","signature":"s"},{"type":"text","text":"two words"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":4}}"#),
-        (3, 1, r#"{"model":"m","prompt":"a text","system":"be kind","images":["AA"],"options":{"num_predict":3}}"#, "{\"response\":\"two words\",\"done\":false}\n{\"response\":\"\",\"done\":true,\"done_reason\":\"stop\",\"prompt_eval_count\":3,\"eval_count\":4}\n"),
-        (4, 1, r#"{"model":"m","messages":[{"role":"user","content":"a text","images":["AA"]}],"format":"json"}"#, "{\"message\":{\"role\":\"assistant\",\"content\":\"two words\",\"thinking\":\"a thought\"},\"done\":true,\"eval_count\":4,\"prompt_eval_count\":3}\n"),
-        (5, 2, r#"{"prompt":["one text","another"],"parameters":{"max_new_tokens":5,"best_of":2},"Stream":true}"#, r#"{"text":"two words","usage":{"input":3,"output":4},"done":true}"#),
-        (5, 0, r#"{"inputs":"a text","stream":true}"#, "data: {\"choices\":[{\"index\":1,\"text\":\"two words\"}]}\n\ndata: [DONE]\n\n"),
+        (
+            1,
+            0,
+            RESPONSES,
+            "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"item_id\":\"i1\",\"output_index\":0,\"delta\":\"two words\"}\n\nevent: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"r1\",\"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":3,\"output_tokens\":4}}}\n\n",
+        ),
+        (
+            1,
+            2,
+            RESPONSES,
+            r#"{"id":"r1","object":"response","status":"completed","output":[{"type":"message","role":"assistant","content":[{"type":"output_text","text":"two words","annotations":[]}]}],"usage":{"input_tokens":3,"output_tokens":4}}"#,
+        ),
+        (
+            2,
+            0,
+            MESSAGES,
+            "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"role\":\"assistant\",\"content\":[],\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"two words\"}}\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":4}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+        ),
+        (
+            2,
+            2,
+            MESSAGES,
+            r#"{"id":"m1","type":"message","role":"assistant","model":"m","content":[{"type":"thinking","thinking":"a thought","signature":"s"},{"type":"text","text":"two words"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":4}}"#,
+        ),
+        (
+            3,
+            1,
+            r#"{"model":"m","prompt":"a text","system":"be kind","images":["AA"],"options":{"num_predict":3}}"#,
+            "{\"response\":\"two words\",\"done\":false}\n{\"response\":\"\",\"done\":true,\"done_reason\":\"stop\",\"prompt_eval_count\":3,\"eval_count\":4}\n",
+        ),
+        (
+            4,
+            1,
+            r#"{"model":"m","messages":[{"role":"user","content":"a text","images":["AA"]}],"format":"json"}"#,
+            "{\"message\":{\"role\":\"assistant\",\"content\":\"two words\",\"thinking\":\"a thought\"},\"done\":true,\"eval_count\":4,\"prompt_eval_count\":3}\n",
+        ),
+        (
+            5,
+            2,
+            r#"{"prompt":["one text","another"],"parameters":{"max_new_tokens":5,"best_of":2},"Stream":true}"#,
+            r#"{"text":"two words","usage":{"input":3,"output":4},"done":true}"#,
+        ),
+        (
+            5,
+            0,
+            r#"{"inputs":"a text","stream":true}"#,
+            "data: {\"choices\":[{\"index\":1,\"text\":\"two words\"}]}\n\ndata: [DONE]\n\n",
+        ),
         (5, 3, r#"{"prompt":"a text"}"#, "two words"),
         (6, 1, r#"{"free key":["a text",{"deeper":true}]}"#, "{\"anything\":\"two words\"}\n"),
         (0, 0, r#"{"model":"m","messages":[{"role":"nobody"}]}"#, ""),

@@ -17,8 +17,7 @@ fn rules() -> &'static RuleSet {
 }
 
 pub fn check(data: &[u8]) {
-    const FROM: [Provenance; 3] =
-        [Provenance::Instructions, Provenance::Conversation, Provenance::Document];
+    const FROM: [Provenance; 3] = [Provenance::Instructions, Provenance::Conversation, Provenance::Document];
     let Some((choice, input)) = choose(data, FROM.len()) else { return };
     let text = String::from_utf8_lossy(input);
     let findings = scan(&text, FROM[choice]);
@@ -58,7 +57,8 @@ fn scan(text: &str, provenance: Provenance) -> Vec<Finding> {
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {
-    let hidden: String = ATTACK.bytes().filter_map(|byte| char::from_u32(0xE0000 + u32::from(byte))).collect();
+    let hidden: String =
+        ATTACK.bytes().filter_map(|byte| char::from_u32(0xE0000 + u32::from(byte))).collect();
     let fullwidth = |letter: char| match letter {
         '!'..='~' => char::from_u32(letter as u32 + 0xFEE0).unwrap_or(letter),
         other => other,

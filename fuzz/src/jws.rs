@@ -121,7 +121,10 @@ pub fn seeds() -> Vec<Vec<u8>> {
         seed(1, b"\x00\x70\x21{\"alg\":\"ES256\"}"),
         seed(1, b"\x00\x10\x05{\"alg\":\"Ed25519\",\"alg\":\"ES256\"}"),
         seed(2, format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","x":"{x}","kid":"a","use":"sig"}}]}}"#)),
-        seed(2, format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","x":"{x}"}},{{"kty":"oct","k":"AA"}},7]}}"#)),
+        seed(
+            2,
+            format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","x":"{x}"}},{{"kty":"oct","k":"AA"}},7]}}"#),
+        ),
         seed(2, format!(r#"{{"keys":[{{"kty":"EC","crv":"P-256","x":"{x}","y":"{x}","alg":"ES256"}}]}}"#)),
         seed(2, signers()[1].key.public_jwks()),
         seed(2, r#"{"keys":[{"kty":"RSA","n":"sXch","e":"AQAB","key_ops":["verify"]}]}"#),

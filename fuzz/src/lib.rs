@@ -8,6 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 pub mod body;
+pub mod config;
 pub mod dialect;
 pub mod edge;
 pub mod inspect;
@@ -25,6 +26,7 @@ pub struct Target {
 /// Every target.
 pub const TARGETS: &[Target] = &[
     Target { name: "body", check: body::check, seeds: body::seeds },
+    Target { name: "config", check: config::check, seeds: config::seeds },
     Target { name: "dialect", check: dialect::check, seeds: dialect::seeds },
     Target { name: "edge", check: edge::check, seeds: edge::seeds },
     Target { name: "inspect", check: inspect::check, seeds: inspect::seeds },

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portcullis::jose::{Jws, JoseErrorKind, PublicKey};
+use portcullis::jose::{JoseErrorKind, Jws, PublicKey};
 use serde_json::Value;
 
 use crate::vectors::{Report, Vectors};
@@ -10,9 +10,11 @@ use crate::vectors::{Report, Vectors};
 /// Members of private keys.
 const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
-pub fn examples(vectors: &Vectors, report: &mut Report) {
+pub(crate) fn examples(vectors: &Vectors, report: &mut Report) {
     for (path, bytes) in vectors.archive("jose/rfc7520_8037_7797_cookbook.tar.gz") {
-        let Some(path) = path.strip_prefix("cookbook/").filter(|path| path.ends_with(".json")) else { continue };
+        let Some(path) = path.strip_prefix("cookbook/").filter(|path| path.ends_with(".json")) else {
+            continue;
+        };
         let Ok(example) = serde_json::from_slice::<Value>(&bytes) else {
             report.name("not JSON", path);
             continue;
@@ -28,7 +30,7 @@ pub fn examples(vectors: &Vectors, report: &mut Report) {
 }
 
 /// The header of a compact JWS.
-pub fn header(jws: &str) -> Option<Value> {
+pub(crate) fn header(jws: &str) -> Option<Value> {
     let header = URL_SAFE_NO_PAD.decode(jws.split('.').next()?).ok()?;
     serde_json::from_slice(&header).ok()
 }

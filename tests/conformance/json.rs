@@ -5,9 +5,11 @@ use portcullis::payload::json::{Document, JsonErrorKind};
 
 use crate::vectors::{Report, Vectors};
 
-pub fn suite(vectors: &Vectors, report: &mut Report) {
+pub(crate) fn suite(vectors: &Vectors, report: &mut Report) {
     for (path, bytes) in vectors.archive("http/json_test_suite.tar.gz") {
-        let Some((folder, name)) = path.rsplit_once('/').filter(|(_, name)| name.ends_with(".json")) else { continue };
+        let Some((folder, name)) = path.rsplit_once('/').filter(|(_, name)| name.ends_with(".json")) else {
+            continue;
+        };
         let read = Document::parse(Bytes::from(bytes.clone()));
         let kind = read.as_ref().err().map(|error| error.kind());
         match (folder.ends_with("test_parsing"), name.split('_').next()) {
@@ -15,7 +17,8 @@ pub fn suite(vectors: &Vectors, report: &mut Report) {
                 report.name("valid, refused since a key stands there twice", name);
             }
             (true, Some("y")) => {
-                let ours = read.as_ref().ok().and_then(|document| document.deserialize::<serde_json::Value>().ok());
+                let ours =
+                    read.as_ref().ok().and_then(|document| document.deserialize::<serde_json::Value>().ok());
                 let theirs = serde_json::from_slice(&bytes).ok();
                 report.check(ours.is_some() && ours == theirs, || format!("{name}: {kind:?}"));
             }

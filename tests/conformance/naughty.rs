@@ -10,7 +10,7 @@ use crate::vectors::{Report, Vectors};
 
 const DIALECTS: [&dyn Dialect; 4] = [&OpenAiChat, &AnthropicMessages, &OllamaChat, &PlainGenerate];
 
-pub fn strings(vectors: &Vectors, report: &mut Report) {
+pub(crate) fn strings(vectors: &Vectors, report: &mut Report) {
     let strings = vectors.json("web/naughty_strings.json.gz");
     for string in strings.as_array().expect("a list") {
         let string = string.as_str().expect("a list of strings");
