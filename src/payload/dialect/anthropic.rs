@@ -100,7 +100,7 @@ impl Dialect for AnthropicMessages {
         };
         for (key, value) in root.entries() {
             match (kind, key) {
-                (_, "type") => {}
+                (_, "type") => collector.tag(value),
                 ("message_start", "message") => {
                     collector.facts.input = input(value.get("usage"));
                     read_message(&mut collector, value);
@@ -132,10 +132,10 @@ impl Dialect for AnthropicMessages {
 const OTHER: Channel = Channel { choice: 0, kind: OutputKind::Other, index: 0 };
 
 fn read_message(collector: &mut Collector, message: Node<'_>) {
-    for (key, value) in message.entries() {
+    for (key, value) in collector.members(OTHER, message) {
         match key {
             "content" => {
-                for (n, block) in value.items().enumerate() {
+                for (n, block) in collector.elements(OTHER, value).enumerate() {
                     read_block(collector, block, n as u32);
                 }
             }
@@ -148,7 +148,7 @@ fn read_message(collector: &mut Collector, message: Node<'_>) {
 
 fn read_block(collector: &mut Collector, block: Node<'_>, index: u32) {
     let name = block.get("type").and_then(Node::as_str).unwrap_or_default();
-    for (key, value) in block.entries() {
+    for (key, value) in collector.members(Channel { choice: 0, kind: OutputKind::Text, index }, block) {
         let kind = match key {
             "text" => OutputKind::Text,
             "thinking" => OutputKind::Reasoning,

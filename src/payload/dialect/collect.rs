@@ -5,7 +5,7 @@ use super::{
     AnswerFacts, Channel, DialectError, DialectErrorKind, EventFacts, OutputKind, OutputPart, Usage,
 };
 use crate::payload::events::{AnswerEvent, AnswerFraming};
-use crate::payload::json::{Document, Kind, Node};
+use crate::payload::json::{Document, Entries, Items, Kind, Node};
 
 /// An event half read.
 pub(super) struct Collector {
@@ -64,6 +64,22 @@ impl Collector {
         for text in node.descend().filter(|node| node.as_str().is_some()) {
             self.output(channel, text);
         }
+    }
+
+    /// The members of an object. Where the answer has something else in its place, all its text is of `channel`.
+    pub(super) fn members<'a>(&mut self, channel: Channel, node: Node<'a>) -> Entries<'a> {
+        if node.kind() != Kind::Object {
+            self.all(channel, node);
+        }
+        node.entries()
+    }
+
+    /// The elements of an array. Where the answer has something else in its place, all its text is of `channel`.
+    pub(super) fn elements<'a>(&mut self, channel: Channel, node: Node<'a>) -> Items<'a> {
+        if node.kind() != Kind::Array {
+            self.all(channel, node);
+        }
+        node.items()
     }
 
     /// A member that the dialect does not name.

@@ -194,7 +194,7 @@ fn read_line(event: &AnswerEvent, so_far: &mut AnswerFacts) -> Result<EventFacts
             "response" => collector.all(channel(OutputKind::Text), value),
             "thinking" => collector.all(channel(OutputKind::Reasoning), value),
             "message" => {
-                for (key, value) in value.entries() {
+                for (key, value) in collector.members(channel(OutputKind::Text), value) {
                     let kind = match key {
                         "content" => OutputKind::Text,
                         "thinking" => OutputKind::Reasoning,

@@ -134,7 +134,7 @@ impl Dialect for OpenAiChat {
             match key {
                 "choices" => {
                     choices = Some(value.len());
-                    for (n, choice) in value.items().enumerate() {
+                    for (n, choice) in collector.elements(OTHER, value).enumerate() {
                         read_choice(&mut collector, choice, n);
                     }
                 }
@@ -144,7 +144,7 @@ impl Dialect for OpenAiChat {
                 }
                 "error" => collector.error(value),
                 "model" | "object" | "obfuscation" => collector.tag(value),
-                _ => collector.other(Channel { choice: 0, kind: OutputKind::Other, index: 0 }, key, value),
+                _ => collector.other(OTHER, key, value),
             }
         }
         let facts = &mut collector.facts;
@@ -163,14 +163,15 @@ impl Dialect for OpenAiChat {
     }
 }
 
+const OTHER: Channel = Channel { choice: 0, kind: OutputKind::Other, index: 0 };
+
 fn read_choice(collector: &mut Collector, choice: Node<'_>, n: usize) {
     let channel = |kind, index| Channel { choice: position(choice.get("index"), n), kind, index };
-    for (key, value) in choice.entries() {
+    for (key, value) in collector.members(channel(OutputKind::Other, 0), choice) {
         match key {
             "delta" | "message" => {
-                for (key, value) in value.entries() {
+                for (key, value) in collector.members(channel(OutputKind::Text, 0), value) {
                     match key {
-                        "role" => {}
                         "content" => collector.all(channel(OutputKind::Text, 0), value),
                         "reasoning" | "reasoning_content" | "reasoning_details" | "thinking" => {
                             collector.all(channel(OutputKind::Reasoning, 0), value);
@@ -178,7 +179,9 @@ fn read_choice(collector: &mut Collector, choice: Node<'_>, n: usize) {
                         "refusal" => collector.all(channel(OutputKind::Refusal, 0), value),
                         "function_call" => collector.all(channel(OutputKind::ToolCall, 0), value),
                         "tool_calls" => {
-                            for (n, call) in value.items().enumerate() {
+                            for (n, call) in
+                                collector.elements(channel(OutputKind::ToolCall, 0), value).enumerate()
+                            {
                                 collector
                                     .all(channel(OutputKind::ToolCall, position(call.get("index"), n)), call);
                             }

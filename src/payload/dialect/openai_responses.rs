@@ -112,7 +112,7 @@ impl Dialect for OpenAiResponses {
         collector.complete = !kind.ends_with(".delta");
         for (key, value) in root.entries() {
             match key {
-                "type" => {}
+                "type" => collector.tag(value),
                 "response" => {
                     if ends {
                         read_response(&mut collector, value);
@@ -171,13 +171,14 @@ fn read_input<'d>(reader: &mut RequestReader<'d>, input: Node<'d>) -> Result<(),
     Ok(())
 }
 
+const OTHER: Channel = Channel { choice: 0, kind: OutputKind::Other, index: 0 };
 const ECHO: Channel = Channel { choice: 0, kind: OutputKind::Echo, index: 0 };
 
 fn read_response(collector: &mut Collector, response: Node<'_>) {
-    for (key, value) in response.entries() {
+    for (key, value) in collector.members(ECHO, response) {
         match key {
             "output" => {
-                for (n, item) in value.items().enumerate() {
+                for (n, item) in collector.elements(OTHER, value).enumerate() {
                     let kind = output_kind(item.get("type").and_then(Node::as_str).unwrap_or_default());
                     collector.all(Channel { choice: n as u32, kind, index: 0 }, item);
                 }

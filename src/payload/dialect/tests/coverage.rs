@@ -170,3 +170,78 @@ proptest! {
         assert_covered(dialect, &edited, &facts);
     }
 }
+
+fn all_answers() -> Vec<(&'static dyn Dialect, AnswerFraming, Value)> {
+    use AnswerFraming::{Json, NdJson, ServerSentEvents};
+    let call =
+        json!({"id": "call_1", "index": 0, "type": "function", "function": {"name": "f", "arguments": "{}"}});
+    let usage = json!({"input_tokens": 1, "output_tokens": 2});
+    let output = json!([{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "a b"}]}]);
+    let message = json!({"type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn", "usage": usage,
+        "content": [{"type": "text", "text": "a b"}, {"type": "tool_use", "id": "t1", "name": "f", "input": {"x": "y"}}]});
+    let line = json!({"model": "m", "created_at": "now", "done": true,
+        "message": {"role": "assistant", "content": "a b", "thinking": "c d", "tool_calls": [call]}});
+    vec![
+        (
+            &OpenAiChat,
+            ServerSentEvents,
+            json!({"id": "c1", "object": "chat.completion.chunk", "model": "m", "choices": [
+            {"index": 0, "delta": {"role": "assistant", "content": "a b", "tool_calls": [call]}, "finish_reason": "stop"}]}),
+        ),
+        (
+            &OpenAiChat,
+            Json,
+            json!({"choices": [{"index": 0, "text": "a", "message": {"role": "assistant", "content": "a b"},
+            "logprobs": {"content": [{"token": "a"}]}}], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}),
+        ),
+        (
+            &OpenAiResponses,
+            ServerSentEvents,
+            json!({"type": "response.output_text.delta", "item_id": "i1", "delta": "a b"}),
+        ),
+        (
+            &OpenAiResponses,
+            ServerSentEvents,
+            json!({"type": "response.completed", "response": {"output": output}}),
+        ),
+        (
+            &OpenAiResponses,
+            Json,
+            json!({"id": "r1", "status": "completed", "output": output, "usage": usage}),
+        ),
+        (&AnthropicMessages, ServerSentEvents, json!({"type": "message_start", "message": message})),
+        (
+            &AnthropicMessages,
+            ServerSentEvents,
+            json!({"type": "content_block_delta", "delta": {"type": "text_delta", "text": "a"}}),
+        ),
+        (
+            &AnthropicMessages,
+            ServerSentEvents,
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage}),
+        ),
+        (&AnthropicMessages, Json, message),
+        (&OllamaGenerate, NdJson, json!({"model": "m", "response": "a b", "thinking": "c d", "done": false})),
+        (&OllamaChat, NdJson, line),
+        (
+            &PlainGenerate,
+            Json,
+            json!({"text": "a b", "choices": [{"index": 0, "text": "c d"}], "usage": usage}),
+        ),
+    ]
+}
+
+#[test]
+fn a_text_in_the_place_of_anything_in_an_answer_is_an_output_or_refused() {
+    for (dialect, framing, value) in all_answers() {
+        let original = document(&value);
+        for place in original.root().descend().filter(|node| !node.is_key()) {
+            let edited = original.edit(&[Edit::replace(place.id(), quote(CANARY))]).unwrap();
+            let text = std::str::from_utf8(edited.source()).unwrap();
+            let event = AnswerEvent::new(framing, "", text);
+            let read = dialect.read_answer(&event, &PayloadFacts::new(), &mut AnswerFacts::default());
+            let seen = read.map_or(true, |facts| facts.outputs.iter().any(|part| part.node == place.id()));
+            assert!(seen, "{dialect:?} does not look at {}", original.pointer(place.id()));
+        }
+    }
+}
