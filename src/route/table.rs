@@ -4,6 +4,9 @@ use http::Method;
 use std::sync::Arc;
 use thiserror::Error;
 
+/// The router behind the table panics at more than 25.
+const MOST_PARAMETERS: usize = 16;
+
 /// All ways into a service. Built once, never changed.
 #[derive(Clone, Debug)]
 pub struct RouteTable {
@@ -76,6 +79,9 @@ fn check(route: &Route) -> Result<(), RouteError> {
     let error = |kind| Err(RouteError::of(route, kind));
     if !route.pattern.starts_with('/') {
         return error(RouteErrorKind::Pattern("a pattern begins with /".to_owned()));
+    }
+    if route.pattern.matches('{').count() > MOST_PARAMETERS {
+        return error(RouteErrorKind::Pattern(format!("a pattern has at most {MOST_PARAMETERS} parameters")));
     }
     if let Err(odd) = path::check(&route.pattern) {
         return error(RouteErrorKind::Pattern(format!("no request can match: {odd}")));

@@ -68,4 +68,6 @@ fn routes_that_cannot_work_are_errors() {
     assert!(matches!(kind(vec![Route::get("a").open()]), RouteErrorKind::Pattern(_)));
     assert!(matches!(kind(vec![Route::get("/a//b").open()]), RouteErrorKind::Pattern(_)));
     assert!(matches!(kind(vec![Route::get("/{a").open()]), RouteErrorKind::Pattern(_)));
+    let many: String = (0..26).map(|n| format!("/{{p{n}}}")).collect();
+    assert!(matches!(kind(vec![Route::get(many).open()]), RouteErrorKind::Pattern(_)));
 }
