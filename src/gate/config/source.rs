@@ -39,12 +39,14 @@ impl Source {
     pub(super) fn syntax(&self, error: &toml::de::Error) -> ConfigError {
         let span = error.span().unwrap_or_default();
         let (key, problem) = match (error.message(), self.text.get(span.clone())) {
-            ("duplicate key", Some(key)) => {
+            ("duplicate key", Some(key)) if is_plain(key) => {
                 (self.path_of_second(&span, key), format!("`{key}` stands here twice; keep one of them"))
             }
             (message, _) => {
                 let (key, section) = self.paths_before(span.start);
-                (key.or(section).unwrap_or_default(), message.to_owned())
+                // Where quotes are misplaced, a value is read as a key. What is quoted may be a secret.
+                let key = key.or(section).filter(|path| !path.contains('"'));
+                (key.unwrap_or_default(), message.to_owned())
             }
         };
         let place = self.place(span.start);
@@ -172,15 +174,17 @@ fn visit<'a>(value: &'a DeValue<'_>, way: &mut Vec<Segment<'a>>, seen: &mut Seen
     }
 }
 
+/// Whether a key can be written without quotes.
+fn is_plain(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
 fn render(way: &[Segment<'_>]) -> String {
-    let plain = |key: &str| {
-        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-    };
     let mut path = String::new();
     for segment in way {
         let dot = if path.is_empty() { "" } else { "." };
         let written = match segment {
-            Segment::Key(key) if plain(key) => write!(path, "{dot}{key}"),
+            Segment::Key(key) if is_plain(key) => write!(path, "{dot}{key}"),
             Segment::Key(key) => write!(path, "{dot}{key:?}"),
             Segment::Index(index) => write!(path, "[{index}]"),
         };
