@@ -30,7 +30,14 @@ pub fn check(data: &[u8]) {
             said
         }
     };
-    assert!(!said.contains(SECRET), "a secret is told: {said}");
+    assert!(!said.contains(SECRET) || !is_kept_apart(text), "a secret is told: {said}");
+}
+
+/// Whether the secret stands where secrets stand, and not, say, in the name of a plan.
+fn is_kept_apart(text: &str) -> bool {
+    let holders: Vec<&str> = text.lines().filter(|line| line.contains(SECRET)).collect();
+    let literal = |line: &&str| line.starts_with("jwks = '''{") && line.ends_with("}'''");
+    holders.iter().all(literal) && text.matches("'''").count() == 2 * holders.len() && !text.contains("\"\"\"")
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {
