@@ -37,7 +37,9 @@ pub fn check(data: &[u8]) {
 fn is_kept_apart(text: &str) -> bool {
     let holders: Vec<&str> = text.lines().filter(|line| line.contains(SECRET)).collect();
     let literal = |line: &&str| line.starts_with("jwks = '''{") && line.ends_with("}'''");
-    holders.iter().all(literal) && text.matches("'''").count() == 2 * holders.len() && !text.contains("\"\"\"")
+    holders.iter().all(literal)
+        && text.matches("'''").count() == 2 * holders.len()
+        && !text.contains("\"\"\"")
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {

@@ -1,7 +1,7 @@
-//! JSONTestSuite: y is accepted, n is refused, i is up to the parser and listed with what ours does.
+//! `JSONTestSuite`: y is accepted, n is refused, i is up to the parser and listed with what ours does.
 
 use bytes::Bytes;
-use portcullis::payload::json::{Document, JsonErrorKind};
+use portcullis::payload::json::{Document, JsonError, JsonErrorKind};
 
 use crate::vectors::{Report, Vectors};
 
@@ -11,7 +11,7 @@ pub(crate) fn suite(vectors: &Vectors, report: &mut Report) {
             continue;
         };
         let read = Document::parse(Bytes::from(bytes.clone()));
-        let kind = read.as_ref().err().map(|error| error.kind());
+        let kind = read.as_ref().err().map(JsonError::kind);
         match (folder.ends_with("test_parsing"), name.split('_').next()) {
             (true, Some("y")) if kind == Some(JsonErrorKind::DuplicateKey) => {
                 report.name("valid, refused since a key stands there twice", name);

@@ -33,7 +33,7 @@ fn run(vectors: &Vectors, name: &str, report: &mut Report) {
                 Some("valid") => match (verdict, reason(jws, keys)) {
                     (Err(_), Some(reason)) => report.name(format!("valid, refused since {reason}"), which),
                     (verdict, _) => {
-                        report.check(verdict.is_ok(), || format!("refused: {which}: {verdict:?}"))
+                        report.check(verdict.is_ok(), || format!("refused: {which}: {verdict:?}"));
                     }
                 },
                 other => report.check(false, || format!("{which}: a result called {other:?}")),

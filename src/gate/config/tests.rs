@@ -174,7 +174,8 @@ proptest! {
 
 #[test]
 fn what_misplaced_quotes_make_a_key_of_is_not_repeated() {
-    for text in ["[[issuers\nau\u{1}dien:\"c2VjcmV0\"}]}'''\n", "x = 1\n\"c2VjcmV0\" = 1\n\"c2VjcmV0\" = 2\n"] {
+    for text in ["[[issuers\nau\u{1}dien:\"c2VjcmV0\"}]}'''\n", "x = 1\n\"c2VjcmV0\" = 1\n\"c2VjcmV0\" = 2\n"]
+    {
         let error = Config::parse(text).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("c2VjcmV0"), "{error}");
     }
