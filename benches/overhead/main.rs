@@ -15,11 +15,13 @@ use measure::Report;
 #[global_allocator]
 static ALLOCATOR: store::Counting = store::Counting;
 
+type Group = (&'static str, fn(&mut Report));
+
 fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
-    let groups: [(&str, fn(&mut Report)); 9] = [
+    let groups: [Group; 9] = [
         ("machinery", parts::machinery),
         ("jwt", parts::jwt),
         ("authorize", parts::authorize),

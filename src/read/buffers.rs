@@ -1,6 +1,7 @@
 //! How many bytes of requests are kept at once: for one caller, and in all.
 
 use crate::exchange::Exchange;
+use crate::principal::ClientAddress;
 use crate::refusal::{Refusal, RefusalKind};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -29,7 +30,7 @@ impl Buffers {
     pub(super) fn open(self: &Arc<Self>, exchange: &Exchange) -> Held {
         let caller = match (exchange.principal(), exchange.client()) {
             (Some(principal), _) => self.hasher.hash_one(principal.subject()),
-            (None, client) => self.hasher.hash_one(client.map(|client| client.prefix())),
+            (None, client) => self.hasher.hash_one(client.map(ClientAddress::prefix)),
         };
         Held { buffers: self.clone(), caller, bytes: 0 }
     }

@@ -1,7 +1,7 @@
 use crate::inspect::decode::{decode_binary, decode_run, decode_tags, encoded_runs, unescape};
 use crate::inspect::disguise::{reverse, rot13, unleet, unspell};
 use crate::inspect::normalise::normalise;
-use crate::inspect::{Form, Provenance, RuleSet};
+use crate::inspect::{Form, Provenance, RuleSet, View};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
@@ -196,5 +196,5 @@ fn an_attack_is_found_in_every_disguise_and_placed_in_the_text_as_sent() {
 fn plain_text_has_one_view() {
     let rules = RuleSet::builtin();
     let scanned = rules.scan("How do I cook rice in 20 minutes?", Provenance::Conversation, |_| ());
-    assert_eq!(scanned.views().map(|view| view.form()).collect::<Vec<_>>(), [Form::Raw]);
+    assert_eq!(scanned.views().map(View::form).collect::<Vec<_>>(), [Form::Raw]);
 }
