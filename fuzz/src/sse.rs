@@ -57,6 +57,9 @@ fn check_event(event: &AnswerEvent) {
     assert!(again.is_complete());
 }
 
+/// Name, data, and whether it ended properly.
+type Said<'a> = (&'a str, Option<&'a Bytes>, bool);
+
 struct Answer {
     events: Vec<AnswerEvent>,
     error: Option<EventErrorKind>,
@@ -65,7 +68,7 @@ struct Answer {
 impl Answer {
     /// What does not depend on the chunks. An LF that comes after its CR was sent on belongs to the next event, where it
     /// means nothing.
-    fn seen(&self) -> (Vec<(&str, Option<&Bytes>, bool)>, Option<EventErrorKind>) {
+    fn seen(&self) -> (Vec<Said<'_>>, Option<EventErrorKind>) {
         let says = |event: &&AnswerEvent| event.raw().iter().any(|byte| !b"\r\n".contains(byte));
         let events = self.events.iter().filter(says);
         (events.map(|event| (event.name(), event.data(), event.is_complete())).collect(), self.error)
