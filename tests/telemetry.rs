@@ -1,4 +1,5 @@
 //! What the audit file says is said in metrics and in `tracing` events as well.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail by panicking, as tests do")]
 
 mod common;
 
