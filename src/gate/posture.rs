@@ -83,6 +83,7 @@ impl fmt::Display for Posture {
             let body = match route.body() {
                 BodyKind::None => "no body",
                 BodyKind::Json(dialect) => dialect.name(),
+                BodyKind::Opaque(_) => "UNREAD",
             };
             let (method, pattern, action) =
                 (route.method().as_str(), route.pattern(), route.action_name().as_str());

@@ -21,7 +21,7 @@ impl Step for Inspect {
         let mut findings = Findings::new();
         let read = match (exchange.payload(), exchange.route().map(|route| route.body())) {
             (Some(payload), _) => self.read(&payload, &mut findings, &mut coverage),
-            (None, Some(BodyKind::None)) => return Check::Skip,
+            (None, Some(BodyKind::None | BodyKind::Opaque(_))) => return Check::Skip,
             (None, _) => Err(Refusal::stacked_wrongly("InspectLayer", "ReadPayloadLayer")),
         };
         let decision = read.and_then(|()| self.judge(&findings));

@@ -139,7 +139,7 @@ impl Step for Usage {
         };
         let Some(payload) = exchange.payload() else {
             return match exchange.route().map(|route| route.body()) {
-                Some(BodyKind::None) => Check::Skip,
+                Some(BodyKind::None | BodyKind::Opaque(_)) => Check::Skip,
                 _ => Check::Refuse(Refusal::stacked_wrongly(USAGE, "ReadPayloadLayer")),
             };
         };

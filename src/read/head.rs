@@ -3,6 +3,7 @@
 use super::answer::unreadable;
 use crate::payload::AnswerFraming;
 use crate::refusal::{Refusal, RefusalKind};
+use crate::route::OpaqueBody;
 use http::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
     HeaderValue, RANGE, TRANSFER_ENCODING, UPGRADE,
@@ -32,6 +33,22 @@ pub(super) fn close_ways_around(parts: &mut request::Parts) -> Result<(), Refusa
     }
     parts.headers.remove(ACCEPT_ENCODING);
     parts.headers.remove(RANGE);
+    Ok(())
+}
+
+/// Checks that an unread body is of one of the types that the route takes, and not encoded.
+pub(super) fn check_opaque(headers: &HeaderMap, body: &OpaqueBody) -> Result<(), Refusal> {
+    let unsupported = |what: String| Err(Refusal::new(RefusalKind::UnsupportedMediaType, what));
+    let media = single(headers, &CONTENT_TYPE)?.and_then(|value| value.to_str().ok());
+    let media = media.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    if !body.types().any(|taken| taken.eq_ignore_ascii_case(media)) {
+        let taken: Vec<&str> = body.types().collect();
+        return unsupported(format!("send the body as {}", taken.join(" or ")));
+    }
+    let encoding = single(headers, &CONTENT_ENCODING)?;
+    if encoding.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return unsupported("send the body without a content encoding".to_owned());
+    }
     Ok(())
 }
 

@@ -79,6 +79,10 @@ impl<S> ReadPayload<S> {
         head::close_ways_around(parts)?;
         let (encoding, limit) = match route.body() {
             BodyKind::None => (head::Encoding::Identity, 0),
+            BodyKind::Opaque(body) => {
+                head::check_opaque(&parts.headers, body)?;
+                (head::Encoding::Identity, body.max_bytes())
+            }
             BodyKind::Json(_) => (head::json_encoding(&parts.headers)?, self.settings.max_bytes),
         };
         let Settings { max_time, min_rate, buffers, .. } = &*self.settings;
@@ -204,6 +208,10 @@ fn admit(bytes: Bytes, parts: &mut request::Parts, exchange: &Exchange) -> Resul
     let route = exchange.route().expect("a body is read only where a route was matched");
     let read = match route.body() {
         BodyKind::None => Ok((RequestBody::empty(), 0)),
+        BodyKind::Opaque(_) => {
+            let length = bytes.len();
+            Ok((RequestBody::unread(bytes), length))
+        }
         BodyKind::Json(dialect) => {
             understand(bytes, &**dialect, exchange).map(|length| (RequestBody::of(exchange.clone()), length))
         }

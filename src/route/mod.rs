@@ -1,7 +1,7 @@
 //! Path and method → action, dialect, kind of body, who may enter. What no route names is refused.
 //!
 //! 1. The path is compared as it came on the request line. Odd spellings that another component could read differently
-//!    (`%2f`, `%2e`, `//`, `/../`, `;`, `\`, NUL) are refused before the table is asked.
+//!    (`%2f`, `%2e`, `//`, `/../`, `;`, `\`, NUL) are refused; an escaped slash passes on routes that allow it.
 //! 2. `HEAD` uses the route of `GET` (RFC 9110 §9.3.2).
 //! 3. A route says who may enter: [`Route::scope`], or [`RouteTable`] refuses it when it is built.
 //!
@@ -25,5 +25,5 @@ mod table;
 mod tests;
 
 pub use path::OddPath;
-pub use rule::{Access, Action, BodyKind, Route};
+pub use rule::{Access, Action, BodyKind, OpaqueBody, Route};
 pub use table::{NoRoute, RouteError, RouteErrorKind, RouteTable};

@@ -6,12 +6,18 @@ use thiserror::Error;
 pub struct OddPath(&'static str);
 
 /// Refuses spellings that routers, proxies and file systems are known to resolve differently (RFC 3986 §6.2.2).
-pub(super) fn check(path: &str) -> Result<(), OddPath> {
+///
+/// Answers whether it holds an escaped slash, which a route may allow.
+pub(super) fn check(path: &str) -> Result<Slashes, OddPath> {
+    let mut slashes = Slashes::Plain;
     let bytes = path.as_bytes();
     let mut at = 0;
     while let Some(found) = bytes[at..].iter().position(|&b| matches!(b, b'%' | b'/' | b';' | b'\\' | 0)) {
         at += found;
         match bytes[at] {
+            b'%' if bytes[at..].len() >= 3 && bytes[at..at + 3].eq_ignore_ascii_case(b"%2f") => {
+                slashes = Slashes::Escaped;
+            }
             b'%' => escape(&bytes[at..])?,
             b'/' => segment(&bytes[at + 1..])?,
             b';' => return Err(OddPath("a path parameter (;)")),
@@ -20,7 +26,24 @@ pub(super) fn check(path: &str) -> Result<(), OddPath> {
         }
         at += 1;
     }
-    Ok(())
+    Ok(slashes)
+}
+
+/// Whether a path holds an escaped slash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slashes {
+    Plain,
+    Escaped,
+}
+
+impl Slashes {
+    /// Refuses an escaped slash.
+    pub(super) fn refuse(self) -> Result<(), OddPath> {
+        match self {
+            Self::Plain => Ok(()),
+            Self::Escaped => Err(OddPath("an escaped slash")),
+        }
+    }
 }
 
 fn escape(bytes: &[u8]) -> Result<(), OddPath> {
@@ -29,7 +52,6 @@ fn escape(bytes: &[u8]) -> Result<(), OddPath> {
         return Err(OddPath("a % that begins no escape"));
     };
     match high << 4 | low {
-        0x2f => Err(OddPath("an escaped slash")),
         0x2e => Err(OddPath("an escaped dot")),
         0x5c => Err(OddPath("an escaped backslash")),
         0x3b => Err(OddPath("an escaped semicolon")),

@@ -34,6 +34,27 @@ pub enum BodyKind {
     None,
     /// One JSON document that the dialect reads.
     Json(Arc<dyn Dialect>),
+    /// Bytes of these types, which nobody reads: they are bounded and handed on.
+    Opaque(OpaqueBody),
+}
+
+/// A body that is bounded and handed on unread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpaqueBody {
+    types: Box<[Box<str>]>,
+    max_bytes: usize,
+}
+
+impl OpaqueBody {
+    /// The media types that it may have, without parameters.
+    pub fn types(&self) -> impl Iterator<Item = &str> {
+        self.types.iter().map(|media| &**media)
+    }
+
+    /// The most bytes that it may have.
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
 }
 
 /// Who may enter a route.
@@ -57,6 +78,7 @@ pub struct Route {
     body: BodyKind,
     access: Access,
     default_output_cap: Option<u64>,
+    pub(super) encoded_slashes: bool,
 }
 
 impl Route {
@@ -71,6 +93,7 @@ impl Route {
             body,
             access: Access::Undecided,
             default_output_cap: None,
+            encoded_slashes: false,
         }
     }
 
@@ -98,6 +121,25 @@ impl Route {
     /// The same, for a dialect chosen at run time.
     pub fn shared_dialect(mut self, dialect: Arc<dyn Dialect>) -> Self {
         self.body = BodyKind::Json(dialect);
+        self
+    }
+
+    /// Takes a body of one of these media types (`multipart/form-data`, `audio/wav`), up to `max_bytes`, and hands it on
+    /// **unread**: nothing in it is inspected, and no usage is reserved for it. Requests are counted all the same.
+    pub fn danger_opaque_body<M: AsRef<str>>(
+        mut self,
+        types: impl IntoIterator<Item = M>,
+        max_bytes: usize,
+    ) -> Self {
+        let types = types.into_iter().map(|media| media.as_ref().to_ascii_lowercase().into()).collect();
+        self.body = BodyKind::Opaque(OpaqueBody { types, max_bytes });
+        self
+    }
+
+    /// Takes paths in which a slash is escaped (`%2F`), as names of models hold one. The pattern's segments see it escaped;
+    /// make sure that the handler does not unescape it before it routes.
+    pub fn allow_encoded_slashes(mut self) -> Self {
+        self.encoded_slashes = true;
         self
     }
 
@@ -148,7 +190,7 @@ impl Route {
     pub fn body_dialect(&self) -> Option<&Arc<dyn Dialect>> {
         match &self.body {
             BodyKind::Json(dialect) => Some(dialect),
-            BodyKind::None => None,
+            BodyKind::None | BodyKind::Opaque(_) => None,
         }
     }
 

@@ -62,10 +62,19 @@ impl RouteTable {
     /// # Errors
     /// When there is none: an unmatched request is refused.
     pub fn find(&self, method: &Method, path: &str) -> Result<&Arc<Route>, NoRoute> {
-        path::check(path).map_err(NoRoute::Odd)?;
-        let methods = self.paths.at(path).map_err(|_| NoRoute::Path)?.value;
+        let slashes = path::check(path).map_err(NoRoute::Odd)?;
+        let plain = || slashes.refuse().map_err(NoRoute::Odd);
+        let Ok(matched) = self.paths.at(path) else {
+            plain()?;
+            return Err(NoRoute::Path);
+        };
+        let methods = matched.value;
         let of = |wanted: &Method| methods.iter().find(|route| route.method == *wanted);
-        of(method).or_else(|| if method == Method::HEAD { of(&Method::GET) } else { None }).ok_or_else(|| {
+        let found = of(method).or_else(|| if method == Method::HEAD { of(&Method::GET) } else { None });
+        if !found.is_some_and(|route| route.encoded_slashes) {
+            plain()?;
+        }
+        found.ok_or_else(|| {
             let mut allowed: Vec<&str> = methods.iter().map(|route| route.method.as_str()).collect();
             if allowed.contains(&"GET") && !allowed.contains(&"HEAD") {
                 allowed.push("HEAD");
@@ -91,7 +100,10 @@ fn check(route: &Route) -> Result<(), RouteError> {
         (Access::Scopes(scopes), _) if scopes.iter().any(|scope| scope.is_empty() || scope.contains(' ')) => {
             error(RouteErrorKind::Scope)
         }
-        (Access::Open, BodyKind::Json(_)) => error(RouteErrorKind::OpenWithBody),
+        (Access::Open, BodyKind::Json(_) | BodyKind::Opaque(_)) => error(RouteErrorKind::OpenWithBody),
+        (_, BodyKind::Opaque(body)) if body.max_bytes() == 0 || body.types().next().is_none() => {
+            error(RouteErrorKind::EmptyOpaque)
+        }
         _ => Ok(()),
     }
 }
@@ -145,6 +157,9 @@ pub enum RouteErrorKind {
     /// An open route takes a body.
     #[error("an open route takes no body: drop the dialect, or require a scope")]
     OpenWithBody,
+    /// An opaque body of no type or no bytes.
+    #[error("an opaque body needs at least one media type and one byte")]
+    EmptyOpaque,
     /// A scope that no credential can hold.
     #[error("a scope is one name without spaces; call .scope() once for each")]
     Scope,

@@ -71,3 +71,19 @@ fn routes_that_cannot_work_are_errors() {
     let many: String = (0..26).map(|n| format!("/{{p{n}}}")).collect();
     assert!(matches!(kind(vec![Route::get(many).open()]), RouteErrorKind::Pattern(_)));
 }
+
+#[test]
+fn an_escaped_slash_passes_only_on_a_route_that_allows_it() {
+    let table = RouteTable::new([
+        Route::get("/models/{name}").scope("s").allow_encoded_slashes(),
+        Route::post("/models/{name}").scope("s"),
+    ])
+    .unwrap();
+    for path in ["/models/org%2Fmodel", "/models/org%2fmodel"] {
+        assert!(table.find(&Method::GET, path).is_ok(), "{path}");
+        assert!(matches!(table.find(&Method::POST, path), Err(NoRoute::Odd(_))), "{path}");
+    }
+    for path in ["/models/a%2F%2E%2E", "/models/a%2Fb//", "/models/%2", "/other%2F"] {
+        assert!(matches!(table.find(&Method::GET, path), Err(NoRoute::Odd(_))), "{path}");
+    }
+}

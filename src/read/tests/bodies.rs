@@ -206,3 +206,24 @@ async fn callers_together_keep_no_more_than_the_service_holds() {
     answers.clear();
     assert_eq!(service.oneshot(from("192.0.2.3:1")).await.unwrap().status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn an_opaque_body_is_bounded_and_handed_on_unread() {
+    let send =
+        |media: &str, body: Body| Request::post("/audio").header("content-type", media).body(body).unwrap();
+    let stack = Stack::new();
+    let service = stack.service(|request: Request<super::super::RequestBody>| async move {
+        assert_eq!(request.headers()[CONTENT_LENGTH], "4");
+        let read = request.into_body().collect().await?.to_bytes();
+        Ok(typed("text/plain", full(read)))
+    });
+    let response =
+        service.oneshot(send("Audio/WAV; rate=1", frames([data("RI"), data("FF")]))).await.unwrap();
+    assert_eq!(text(response).await, "RIFF");
+    assert_eq!(stack.witness.record().ran(StepId::Read), crate::exchange::Ran::Passed);
+    assert_eq!(status_of(send("audio/wav", full("x".repeat(101)))).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(status_of(send("application/json", full("{}"))).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let mut encoded = send("audio/wav", full("x"));
+    encoded.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    assert_eq!(status_of(encoded).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}

@@ -199,6 +199,7 @@ impl Stack {
         let routes = RouteTable::new([
             Route::get("/plain").scope("s"),
             Route::get("/healthz").open(),
+            Route::post("/audio").danger_opaque_body(["audio/wav"], 100).scope("s"),
             Route::post("/json").dialect(AnyJson).scope("s"),
             Route::post("/chat").dialect(OpenAiChat).scope("s"),
         ]);
