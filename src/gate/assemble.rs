@@ -198,7 +198,12 @@ impl Parts {
                 self.audit.as_ref().map(|log| format!("every request; when full: {:?}", log.when_full()))
             }
             StepId::Route => {
-                Some(format!("{} routes; everything else is refused", self.routes.routes().len()))
+                let hosts = builder.edge.hosts().map(|hosts| hosts.collect::<Vec<_>>().join(", "));
+                let hosts = hosts.unwrap_or_else(|| "any host (from loopback, loopback's own)".to_owned());
+                Some(format!(
+                    "{} routes, for {hosts}; everything else is refused",
+                    self.routes.routes().len()
+                ))
             }
             StepId::Flood => self.flood.map(|quota| format!("{quota} from one address")),
             StepId::Authenticate => Some(format!("JWT of {}{header}", issuers.join(", "))),
