@@ -252,7 +252,8 @@ async fn the_scheme_has_no_case() {
 async fn only_an_open_route_is_entered_without_a_credential() {
     let routes =
         RouteTable::new([Route::get("/healthz").open(), Route::get("/models").scope("models:read")]).unwrap();
-    let handler = service_fn(async |_: Request<Full<Bytes>>| {
+    let handler = service_fn(async |request: Request<Full<Bytes>>| {
+        assert!(!request.headers().contains_key("authorization"), "nor does a handler there see one");
         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::default()))
     });
     let service =
@@ -261,6 +262,9 @@ async fn only_an_open_route_is_entered_without_a_credential() {
         let request = Request::get(path).body(Full::default()).unwrap();
         assert_eq!(service.clone().oneshot(request).await.unwrap().status(), status, "{path}");
     }
+    let stray =
+        Request::get("/healthz").header("authorization", "Bearer stray").body(Full::default()).unwrap();
+    assert_eq!(service.oneshot(stray).await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ impl Step for VerifyJwt {
 
     fn check(&self, parts: &mut request::Parts, exchange: &Exchange) -> Check {
         if exchange.route().is_some_and(|route| matches!(route.access(), Access::Open)) {
+            self.take_credential(parts);
             return Check::Skip;
         }
         let credential = match bearer::find(parts, self.api_key_header) {

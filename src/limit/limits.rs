@@ -260,8 +260,12 @@ impl PreparedPlan {
                 let Some(PreparedLimit { limit, name, .. }) = limit(charge) else {
                     return (None, unavailable());
                 };
+                let hint = match limit.measure() {
+                    Measure::Requests => "",
+                    Measure::Usage => ", or ask for less with a lower output cap",
+                };
                 let public = format!(
-                    "the limit of {} is reached: try again in {} s",
+                    "the limit of {} is reached: try again in {} s{hint}",
                     headers::words(limit),
                     headers::whole_seconds(retry_after).max(1)
                 );
