@@ -61,7 +61,7 @@ async fn read(answer: Answer) -> (StatusCode, Value) {
 
 #[tokio::test]
 async fn both_sorts_of_handler_receive_the_same_document_and_its_length() {
-    let body = r#"{"prompt": "é \u00e9", "t": 1.50, "z": [1, {"a": null}], "a": 12345678901234567890}"#;
+    let body = r#"{"prompt": "é \u00e9", "metadata": {"t": 1.50, "z": [1, {"a": null}], "a": 12345678901234567890}}"#;
     let (status, seen) = ask("/generate", body).await;
     assert_eq!(status, StatusCode::OK, "{seen}");
     assert_eq!(seen["payload"], seen["json"]);

@@ -188,8 +188,8 @@ impl Exchange {
             return Err(Refusal::misconfigured("the payload was edited before it was read"));
         };
         let document = payload.document.edit(edits).map_err(|error| broken(error.to_string()))?;
-        let mut facts = dialect.read_request(&document).map_err(|error| broken(error.to_string()))?;
-        facts.usage_requested = payload.facts.usage_requested;
+        let facts =
+            dialect.read_again(&document, &payload.facts).map_err(|error| broken(error.to_string()))?;
         let mut state = self.state();
         state.payload = Some(RequestPayload { document, facts: Arc::new(facts) });
         state.edited = true;

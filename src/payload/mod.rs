@@ -2,12 +2,14 @@
 //!
 //! - [`json`] reads a body once, strictly, and keeps its bytes;
 //! - [`events`] cuts an answer into events while it comes in;
+//! - [`fields`] gives every field of a request a class, and says what becomes of those that have none;
 //! - [`dialect`] says what the members of both mean: prompt, caps, usage, output, errors.
 //!
 //! There is no I/O here. Reading bodies within bounds, and showing answers to observers, is the work of the layers.
 
 pub mod dialect;
 pub mod events;
+pub mod fields;
 mod findings;
 pub mod json;
 
@@ -17,5 +19,9 @@ pub use dialect::{
     PromptPart, Role, Usage,
 };
 pub use events::{AnswerEvent, AnswerFraming, EventError, EventLimits, EventReader};
+pub use fields::{
+    Field, FieldClass, FieldRow, FieldRule, FieldRules, FieldTable, UnknownFields, UrlError, UrlPolicy,
+    UrlPolicyError,
+};
 pub use findings::{Category, Coverage, Finding, Findings, Severity};
 pub use json::{Document, Edit, JsonError, JsonLimits, Node, NodeId};

@@ -1,7 +1,7 @@
 //! From the bytes of a body to the document and its facts.
 
 use crate::exchange::{Exchange, ReadFacts, RequestPayload};
-use crate::payload::{Dialect, Document};
+use crate::payload::{Dialect, Document, FieldRules};
 use crate::refusal::Refusal;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -11,9 +11,17 @@ const MODEL_CHARS: usize = 256;
 
 /// Parses a body, lets the dialect read it and prepare it, and puts it into the exchange. Answers with the length of what
 /// goes inward.
-pub(super) fn understand(bytes: Bytes, dialect: &dyn Dialect, exchange: &Exchange) -> Result<usize, Refusal> {
+pub(super) fn understand(
+    bytes: Bytes,
+    dialect: &dyn Dialect,
+    path: &str,
+    exchange: &Exchange,
+) -> Result<usize, Refusal> {
     let length = bytes.len() as u64;
-    let (document, facts) = dialect.accept(Document::parse(bytes)?)?;
+    let strictest = FieldRules::default();
+    let rules = exchange.route().map_or(&strictest, |route| route.field_rules());
+    let (document, mut facts) = dialect.accept_by(Document::parse(bytes)?, rules)?;
+    dialect.read_path(path, &mut facts)?;
     let model = facts.model.as_ref().map(|model| model.chars().take(MODEL_CHARS).collect());
     let read = ReadFacts { bytes: length, dialect: Some(dialect.name()), model, stream: facts.stream };
     exchange.record(|record| record.read = Some(read));

@@ -212,9 +212,8 @@ fn admit(bytes: Bytes, parts: &mut request::Parts, exchange: &Exchange) -> Resul
             let length = bytes.len();
             Ok((RequestBody::unread(bytes), length))
         }
-        BodyKind::Json(dialect) => {
-            understand(bytes, &**dialect, exchange).map(|length| (RequestBody::of(exchange.clone()), length))
-        }
+        BodyKind::Json(dialect) => understand(bytes, &**dialect, parts.uri.path(), exchange)
+            .map(|length| (RequestBody::of(exchange.clone()), length)),
     };
     let (body, length) = read?;
     exchange.note_read(Ran::Passed);

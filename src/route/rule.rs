@@ -1,4 +1,4 @@
-use crate::payload::Dialect;
+use crate::payload::{Dialect, FieldRules, UnknownFields, UrlPolicy};
 use http::Method;
 use std::borrow::Cow;
 use std::fmt;
@@ -79,12 +79,13 @@ pub struct Route {
     access: Access,
     default_output_cap: Option<u64>,
     pub(super) encoded_slashes: bool,
+    fields: FieldRules,
 }
 
 impl Route {
     /// A route for `method` and `pattern`, in axum's syntax: `/v1/models/{id}`.
     pub fn new(method: Method, pattern: impl Into<Box<str>>) -> Self {
-        let action = if method.is_safe() { Action::new("read") } else { Action::new("generate") };
+        let action = Self::usual_action(&method);
         let body = BodyKind::None;
         Self {
             method,
@@ -94,6 +95,7 @@ impl Route {
             access: Access::Undecided,
             default_output_cap: None,
             encoded_slashes: false,
+            fields: FieldRules::default(),
         }
     }
 
@@ -107,7 +109,11 @@ impl Route {
         Self::new(Method::POST, pattern)
     }
 
-    /// Names the action, for policies and records.
+    fn usual_action(method: &Method) -> Action {
+        Action::new(if method.is_safe() { "read" } else { "generate" })
+    }
+
+    /// Names the action, for policies and records; a dialect may name another usual one, such as `admin`.
     pub fn action(mut self, action: impl Into<Cow<'static, str>>) -> Self {
         self.action = Action::new(action);
         self
@@ -120,6 +126,9 @@ impl Route {
 
     /// The same, for a dialect chosen at run time.
     pub fn shared_dialect(mut self, dialect: Arc<dyn Dialect>) -> Self {
+        if let Some(action) = dialect.action().filter(|_| self.action == Self::usual_action(&self.method)) {
+            self.action = Action::new(action);
+        }
         self.body = BodyKind::Json(dialect);
         self
     }
@@ -140,6 +149,24 @@ impl Route {
     /// make sure that the handler does not unescape it before it routes.
     pub fn allow_encoded_slashes(mut self) -> Self {
         self.encoded_slashes = true;
+        self
+    }
+
+    /// What happens to fields that the dialect's API does not know: the request is refused unless said otherwise.
+    pub fn unknown_fields(mut self, unknown: UnknownFields) -> Self {
+        self.fields.unknown = unknown;
+        self
+    }
+
+    /// The hosts of which the body may hold URLs: none unless said otherwise.
+    pub fn urls(mut self, urls: UrlPolicy) -> Self {
+        self.fields.urls = urls;
+        self
+    }
+
+    /// Lets credentials for other services stand in the body. Whoever serves the model can use and log them.
+    pub fn danger_credentials_in_body(mut self) -> Self {
+        self.fields.danger_credentials = true;
         self
     }
 
@@ -197,6 +224,11 @@ impl Route {
     /// Who may enter.
     pub fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// What the route lets through in a body.
+    pub fn field_rules(&self) -> &FieldRules {
+        &self.fields
     }
 
     /// How many units of output to reserve for a request that sets no limit itself.

@@ -4,11 +4,13 @@ use bytes::Bytes;
 
 use super::collect::{Collector, position};
 use super::request::{RequestReader, Roles};
+use super::tables::ANTHROPIC_MESSAGES;
 use super::{
     AnswerFacts, Channel, Dialect, DialectError, DialectErrorKind, EventFacts, OutputKind, PayloadFacts,
     Role, Usage, render,
 };
 use crate::payload::events::{AnswerEvent, AnswerFraming};
+use crate::payload::fields::FieldTable;
 use crate::payload::json::{Document, Node};
 use crate::refusal::{Refusal, Rendered};
 
@@ -27,32 +29,13 @@ use crate::refusal::{Refusal, Rendered};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AnthropicMessages;
 
-const KNOWN: &[&str] = &[
-    "model",
-    "messages",
-    "system",
-    "max_tokens",
-    "stream",
-    "tools",
-    "tool_choice",
-    "metadata",
-    "stop_sequences",
-    "temperature",
-    "top_k",
-    "top_p",
-    "thinking",
-    "service_tier",
-    "container",
-    "mcp_servers",
-    "context_management",
-    "output_config",
-    "cache_control",
-    "inference_geo",
-];
-
 impl Dialect for AnthropicMessages {
     fn name(&self) -> &'static str {
         "anthropic-messages"
+    }
+
+    fn fields(&self) -> &'static FieldTable {
+        &ANTHROPIC_MESSAGES
     }
 
     fn read_request(&self, document: &Document) -> Result<PayloadFacts, DialectError> {
@@ -70,7 +53,7 @@ impl Dialect for AnthropicMessages {
                 "max_tokens" => reader.cap(value)?,
                 "stream" => reader.stream(value)?,
                 "tools" => reader.tools(value)?,
-                _ => reader.other(Role::Other, key, value, KNOWN)?,
+                _ => reader.other(Role::Other, key, value, &ANTHROPIC_MESSAGES)?,
             }
         }
         reader.need_model()?;

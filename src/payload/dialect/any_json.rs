@@ -3,11 +3,13 @@
 use bytes::Bytes;
 
 use super::collect::Collector;
+use super::tables::ANY_JSON;
 use super::{
     AnswerFacts, Channel, Dialect, DialectError, EventFacts, OutputKind, PayloadFacts, PromptPart, Role,
     render,
 };
 use crate::payload::events::{AnswerEvent, AnswerFraming};
+use crate::payload::fields::FieldTable;
 use crate::payload::json::Document;
 use crate::refusal::{ProblemJson, Refusal, Rendered, Respond};
 
@@ -24,6 +26,10 @@ pub struct AnyJson;
 impl Dialect for AnyJson {
     fn name(&self) -> &'static str {
         "json"
+    }
+
+    fn fields(&self) -> &'static FieldTable {
+        &ANY_JSON
     }
 
     fn read_request(&self, document: &Document) -> Result<PayloadFacts, DialectError> {

@@ -1,6 +1,7 @@
 //! What does not fit a dialect, and where.
 
-use crate::payload::json::{Document, JsonError, Node};
+use crate::payload::fields::UrlError;
+use crate::payload::json::{Document, JsonError, Node, NodeId};
 use crate::refusal::{Refusal, RefusalKind};
 
 /// A request or an answer that does not fit its dialect. The message repeats no value.
@@ -27,6 +28,18 @@ pub enum DialectErrorKind {
     /// The member carries a prompt that cannot be read as text, so nothing could check it.
     #[error("{0}")]
     Unreadable(&'static str),
+    /// A field that the API does not know.
+    #[error("the API has no such field")]
+    UnknownField,
+    /// A field that stands there under another spelling, too.
+    #[error("this field stands here twice, in two spellings")]
+    RepeatedField,
+    /// A URL that is not let through.
+    #[error("{0}")]
+    Url(UrlError),
+    /// A credential in the body.
+    #[error("a credential must not stand in a body")]
+    Credential,
     /// Not strict JSON.
     #[error("{}", .0.kind())]
     Json(JsonError),
@@ -34,8 +47,11 @@ pub enum DialectErrorKind {
 
 impl DialectError {
     pub(super) fn at(kind: DialectErrorKind, document: &Document, node: Node<'_>) -> Self {
-        let pointer = document.pointer(node.id());
-        Self { kind, pointer }
+        Self::at_id(kind, document, node.id())
+    }
+
+    pub(super) fn at_id(kind: DialectErrorKind, document: &Document, node: NodeId) -> Self {
+        Self { kind, pointer: document.pointer(node) }
     }
 
     pub(super) fn top(kind: DialectErrorKind) -> Self {
@@ -67,6 +83,9 @@ impl From<DialectError> for Refusal {
         let refusal = if pointer.is_empty() { refusal } else { refusal.at(pointer.clone()) };
         refusal.rule(match kind {
             DialectErrorKind::Json(_) => "payload.json",
+            DialectErrorKind::UnknownField | DialectErrorKind::RepeatedField => "payload.field",
+            DialectErrorKind::Url(_) => "payload.url",
+            DialectErrorKind::Credential => "payload.credential",
             _ => "payload.dialect",
         })
     }

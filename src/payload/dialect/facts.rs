@@ -1,5 +1,6 @@
 //! What a dialect finds in a request.
 
+use crate::payload::fields::{Field, FieldClass};
 use crate::payload::json::NodeId;
 
 /// Who speaks in a part of a prompt.
@@ -60,6 +61,18 @@ pub struct PayloadFacts {
     /// Whether the client itself asked for the usage of a stream. Otherwise the event that only carries it is for the
     /// gate alone.
     pub usage_requested: bool,
+    /// The fields that are neither neutral nor prompt, in the order of the source, as [`Dialect::accept_by`] found them.
+    ///
+    /// [`Dialect::accept_by`]: super::Dialect::accept_by
+    pub fields: Vec<Field>,
+    /// The bytes of `data:` URLs, as they are encoded: content that came with the request.
+    pub inline_bytes: u64,
+    /// What is asked for, where one address serves several things: the method of a JSON-RPC request.
+    pub operation: Option<String>,
+    /// The tool that is called by name (MCP).
+    pub tool: Option<String>,
+    /// The resource that is read by URI (MCP).
+    pub resource: Option<String>,
 }
 
 impl PayloadFacts {
@@ -75,7 +88,17 @@ impl PayloadFacts {
             stream: false,
             tools: false,
             usage_requested: false,
+            fields: Vec::new(),
+            inline_bytes: 0,
+            operation: None,
+            tool: None,
+            resource: None,
         }
+    }
+
+    /// The fields of a class. A policy on models reads all of class [`Model`](FieldClass::Model): some APIs take fallbacks.
+    pub fn fields_of(&self, class: FieldClass) -> impl Iterator<Item = NodeId> {
+        self.fields.iter().filter(move |field| field.class == class).map(|field| field.node)
     }
 }
 

@@ -11,10 +11,13 @@
 //! 3. A member that some server would read as a known one because it ignores case (`"Stream"`) is refused.
 //! 4. What only lowers the bill is not believed: of two output caps the larger one counts, of `n` and `best_of` too.
 //! 5. Usage in the answer counts when it is whole, non-negative numbers; anything else was not reported.
+//! 6. Every field of the API has a class, in one table ([`Dialect::fields`]); what no table names is refused, unless the
+//!    route says otherwise. See [`fields`](super::fields).
 //!
 //! # Deployment caveat
 //!
-//! The facts name nodes of one document. After an edit, read the new document again; [`Dialect::accept`] does so.
+//! The facts name nodes of one document. After an edit, [read the new document again](Dialect::read_again);
+//! [`Dialect::accept_by`] does so.
 //!
 //! # Example
 //!
@@ -36,6 +39,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod accept;
 mod answer;
 mod anthropic;
 mod any_json;
@@ -48,6 +52,7 @@ mod openai_responses;
 mod plain;
 mod render;
 mod request;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -57,6 +62,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::events::{AnswerEvent, AnswerFraming};
+use super::fields::{FieldRules, FieldTable};
 use super::json::{Document, Edit};
 use crate::refusal::{Refusal, Rendered};
 
@@ -75,6 +81,15 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
     /// A stable name, for records and configuration.
     fn name(&self) -> &'static str;
 
+    /// The class of every field of the API's requests. What the table does not name is unknown, and refused unless the
+    /// route says otherwise; a dialect that knows no fields says so with an [open](FieldTable::open) table.
+    fn fields(&self) -> &'static FieldTable;
+
+    /// The action of a route with this dialect that names none: `admin` for what changes the server itself.
+    fn action(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Reads a request. What does not fit the API is an error that names the place and what is expected.
     fn read_request(&self, document: &Document) -> Result<PayloadFacts, DialectError>;
 
@@ -84,18 +99,31 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Reads a request, [prepares](Self::prepare) it, and yields the document to go on with and its facts. What the
-    /// client asked for stays in the facts.
+    /// Adds what the path of the request says, for APIs that name the model, or the streaming, there. `path` is as it was
+    /// sent, without a query.
+    fn read_path(&self, path: &str, facts: &mut PayloadFacts) -> Result<(), DialectError> {
+        let _ = (path, facts);
+        Ok(())
+    }
+
+    /// [`accept_by`](Self::accept_by) the strictest rules.
     fn accept(&self, document: Document) -> Result<(Document, PayloadFacts), DialectError> {
-        let facts = self.read_request(&document)?;
-        let edits = self.prepare(&document, &facts);
-        if edits.is_empty() {
-            return Ok((document, facts));
-        }
-        let prepared = document.edit(&edits)?;
-        let mut again = self.read_request(&prepared)?;
-        again.usage_requested = facts.usage_requested;
-        Ok((prepared, again))
+        self.accept_by(document, &FieldRules::default())
+    }
+
+    /// Reads a request, applies the `rules` to its fields, [prepares](Self::prepare) it, and yields the document to go on
+    /// with and its facts. What the client asked for stays in the facts.
+    fn accept_by(
+        &self,
+        document: Document,
+        rules: &FieldRules,
+    ) -> Result<(Document, PayloadFacts), DialectError> {
+        accept::accept(self, document, rules)
+    }
+
+    /// Reads a request that was accepted as `before` and changed since.
+    fn read_again(&self, document: &Document, before: &PayloadFacts) -> Result<PayloadFacts, DialectError> {
+        accept::again(self, document, before)
     }
 
     /// Reads one event of the answer to `request`, and adds what it says to `so_far`.

@@ -4,11 +4,13 @@ use bytes::Bytes;
 
 use super::collect::{Collector, usage};
 use super::request::RequestReader;
+use super::tables::{OLLAMA_CHAT, OLLAMA_GENERATE, OLLAMA_MESSAGE, OLLAMA_OPTIONS};
 use super::{
     AnswerFacts, Channel, Dialect, DialectError, DialectErrorKind, EventFacts, OutputKind, PayloadFacts,
     Role, render,
 };
 use crate::payload::events::{AnswerEvent, AnswerFraming};
+use crate::payload::fields::FieldTable;
 use crate::payload::json::{Document, Node};
 use crate::refusal::{Refusal, Rendered};
 
@@ -44,33 +46,12 @@ pub struct OllamaGenerate;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OllamaChat;
 
-const KNOWN: &[&str] = &[
-    "model",
-    "prompt",
-    "suffix",
-    "system",
-    "template",
-    "context",
-    "stream",
-    "raw",
-    "format",
-    "keep_alive",
-    "images",
-    "options",
-    "think",
-    "truncate",
-    "shift",
-    "logprobs",
-    "top_logprobs",
-    "messages",
-    "tools",
-];
-
 /// Reads the members that both have in common.
 fn read_common<'d>(
     reader: &mut RequestReader<'d>,
     key: Node<'d>,
     value: Node<'d>,
+    known: &FieldTable,
 ) -> Result<(), DialectError> {
     match key.as_str().unwrap_or_default() {
         "model" => reader.model(value),
@@ -83,18 +64,22 @@ fn read_common<'d>(
             for (option, set) in reader.object(value)?.members() {
                 match option.as_str().unwrap_or_default() {
                     "num_predict" => reader.cap(set)?,
-                    _ => reader.other(Role::Other, option, set, &["num_predict"])?,
+                    _ => reader.other(Role::Other, option, set, &OLLAMA_OPTIONS)?,
                 }
             }
             Ok(())
         }
-        _ => reader.other(Role::Other, key, value, KNOWN),
+        _ => reader.other(Role::Other, key, value, known),
     }
 }
 
 impl Dialect for OllamaGenerate {
     fn name(&self) -> &'static str {
         "ollama-generate"
+    }
+
+    fn fields(&self) -> &'static FieldTable {
+        &OLLAMA_GENERATE
     }
 
     fn read_request(&self, document: &Document) -> Result<PayloadFacts, DialectError> {
@@ -109,7 +94,7 @@ impl Dialect for OllamaGenerate {
                     return reader.fail(DialectErrorKind::Unreadable(why), value);
                 }
                 _ => {
-                    read_common(&mut reader, key, value)?;
+                    read_common(&mut reader, key, value, &OLLAMA_GENERATE)?;
                     continue;
                 }
             };
@@ -146,8 +131,13 @@ impl Dialect for OllamaChat {
         "ollama-chat"
     }
 
+    fn fields(&self) -> &'static FieldTable {
+        &OLLAMA_CHAT
+    }
+
     fn read_request(&self, document: &Document) -> Result<PayloadFacts, DialectError> {
-        let (mut reader, root) = RequestReader::new(document)?;
+        let (reader, root) = RequestReader::new(document)?;
+        let mut reader = reader.with_messages(&OLLAMA_MESSAGE);
         reader.facts.stream = true;
         let mut messages = false;
         for (key, value) in root.members() {
@@ -157,7 +147,7 @@ impl Dialect for OllamaChat {
                     messages = true;
                 }
                 "tools" => reader.tools(value)?,
-                _ => read_common(&mut reader, key, value)?,
+                _ => read_common(&mut reader, key, value, &OLLAMA_CHAT)?,
             }
         }
         reader.need_model()?;

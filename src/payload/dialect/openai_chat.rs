@@ -4,10 +4,12 @@ use bytes::Bytes;
 
 use super::collect::{Collector, position, usage};
 use super::request::RequestReader;
+use super::tables::{OPENAI_CHAT, STREAM_OPTIONS};
 use super::{
     AnswerFacts, Channel, Dialect, DialectError, EventFacts, OutputKind, PayloadFacts, Role, render,
 };
 use crate::payload::events::{AnswerEvent, AnswerFraming};
+use crate::payload::fields::FieldTable;
 use crate::payload::json::{Document, Edit, Kind, Node};
 use crate::refusal::{Refusal, Rendered};
 
@@ -28,47 +30,13 @@ use crate::refusal::{Refusal, Rendered};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenAiChat;
 
-const KNOWN: &[&str] = &[
-    "model",
-    "messages",
-    "stream",
-    "stream_options",
-    "max_tokens",
-    "max_completion_tokens",
-    "n",
-    "best_of",
-    "tools",
-    "functions",
-    "response_format",
-    "tool_choice",
-    "function_call",
-    "prediction",
-    "stop",
-    "user",
-    "metadata",
-    "seed",
-    "temperature",
-    "top_p",
-    "logit_bias",
-    "logprobs",
-    "top_logprobs",
-    "frequency_penalty",
-    "presence_penalty",
-    "reasoning_effort",
-    "service_tier",
-    "store",
-    "modalities",
-    "audio",
-    "parallel_tool_calls",
-    "verbosity",
-    "web_search_options",
-    "safety_identifier",
-    "prompt_cache_key",
-];
-
 impl Dialect for OpenAiChat {
     fn name(&self) -> &'static str {
         "openai-chat"
+    }
+
+    fn fields(&self) -> &'static FieldTable {
+        &OPENAI_CHAT
     }
 
     fn read_request(&self, document: &Document) -> Result<PayloadFacts, DialectError> {
@@ -86,12 +54,7 @@ impl Dialect for OpenAiChat {
                     for (option, set) in reader.object(value)?.members() {
                         match option.as_str().unwrap_or_default() {
                             "include_usage" => reader.facts.usage_requested = reader.flag(set)? == Some(true),
-                            _ => reader.other(
-                                Role::Other,
-                                option,
-                                set,
-                                &["include_usage", "include_obfuscation"],
-                            )?,
+                            _ => reader.other(Role::Other, option, set, &STREAM_OPTIONS)?,
                         }
                     }
                 }
@@ -99,7 +62,7 @@ impl Dialect for OpenAiChat {
                 "n" | "best_of" => reader.candidates(value)?,
                 "tools" | "functions" => reader.tools(value)?,
                 "response_format" => reader.all(Role::ToolDefinition, value),
-                _ => reader.other(Role::Other, key, value, KNOWN)?,
+                _ => reader.other(Role::Other, key, value, &OPENAI_CHAT)?,
             }
         }
         reader.need_model()?;

@@ -4,11 +4,13 @@ use bytes::Bytes;
 
 use super::collect::{Collector, position, usage};
 use super::request::{RequestReader, block_role};
+use super::tables::OPENAI_RESPONSES;
 use super::{
     AnswerFacts, Channel, Dialect, DialectError, DialectErrorKind, EventFacts, OutputKind, PayloadFacts,
     Role, render,
 };
 use crate::payload::events::{AnswerEvent, AnswerFraming};
+use crate::payload::fields::FieldTable;
 use crate::payload::json::{Document, Kind, Node};
 use crate::refusal::{Refusal, Rendered};
 
@@ -30,39 +32,13 @@ use crate::refusal::{Refusal, Rendered};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OpenAiResponses;
 
-const KNOWN: &[&str] = &[
-    "model",
-    "input",
-    "instructions",
-    "stream",
-    "stream_options",
-    "max_output_tokens",
-    "tools",
-    "text",
-    "tool_choice",
-    "background",
-    "conversation",
-    "previous_response_id",
-    "prompt",
-    "include",
-    "metadata",
-    "reasoning",
-    "temperature",
-    "top_p",
-    "top_logprobs",
-    "truncation",
-    "user",
-    "store",
-    "service_tier",
-    "parallel_tool_calls",
-    "max_tool_calls",
-    "safety_identifier",
-    "prompt_cache_key",
-];
-
 impl Dialect for OpenAiResponses {
     fn name(&self) -> &'static str {
         "openai-responses"
+    }
+
+    fn fields(&self) -> &'static FieldTable {
+        &OPENAI_RESPONSES
     }
 
     fn read_request(&self, document: &Document) -> Result<PayloadFacts, DialectError> {
@@ -82,7 +58,7 @@ impl Dialect for OpenAiResponses {
                         return reader.fail(DialectErrorKind::Unreadable(why), value);
                     }
                 }
-                _ => reader.other(Role::Other, key, value, KNOWN)?,
+                _ => reader.other(Role::Other, key, value, &OPENAI_RESPONSES)?,
             }
         }
         reader.need_model()?;

@@ -4,11 +4,13 @@ use bytes::Bytes;
 
 use super::collect::{Collector, position, usage};
 use super::request::RequestReader;
+use super::tables::PLAIN_GENERATE;
 use super::{
     AnswerFacts, Channel, Dialect, DialectError, DialectErrorKind, EventFacts, OutputKind, PayloadFacts,
     Role, render,
 };
 use crate::payload::events::{AnswerEvent, AnswerFraming};
+use crate::payload::fields::FieldTable;
 use crate::payload::json::{Document, Kind, Node};
 use crate::refusal::{ProblemJson, Refusal, Rendered, Respond};
 
@@ -29,36 +31,13 @@ use crate::refusal::{ProblemJson, Refusal, Rendered, Respond};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PlainGenerate;
 
-const KNOWN: &[&str] = &[
-    "model",
-    "prompt",
-    "inputs",
-    "suffix",
-    "system",
-    "messages",
-    "tools",
-    "stream",
-    "parameters",
-    "max_tokens",
-    "max_new_tokens",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "num_predict",
-    "n",
-    "best_of",
-    "num_return_sequences",
-    "temperature",
-    "top_p",
-    "top_k",
-    "stop",
-    "seed",
-    "user",
-    "metadata",
-];
-
 impl Dialect for PlainGenerate {
     fn name(&self) -> &'static str {
         "generate"
+    }
+
+    fn fields(&self) -> &'static FieldTable {
+        &PLAIN_GENERATE
     }
 
     fn read_request(&self, document: &Document) -> Result<PayloadFacts, DialectError> {
@@ -171,7 +150,7 @@ fn read_setting<'d>(
             reader.facts.stream |= before;
             Ok(())
         }
-        _ => reader.other(Role::Other, key, value, KNOWN),
+        _ => reader.other(Role::Other, key, value, &PLAIN_GENERATE),
     }
 }
 

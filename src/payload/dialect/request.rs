@@ -1,7 +1,9 @@
 //! The tools with which dialects read requests.
 
+use super::tables::MESSAGE;
 use super::words::{for_each_text, is_labelled, miscased};
 use super::{DialectError, DialectErrorKind, PayloadFacts, PromptPart, Role};
+use crate::payload::fields::FieldTable;
 use crate::payload::json::{Document, Kind, Node};
 
 /// No model has a longer name, in bytes; the name goes into records and policies.
@@ -11,6 +13,7 @@ const MODEL_LIMIT: usize = 256;
 pub(super) struct RequestReader<'d> {
     document: &'d Document,
     roles: Roles,
+    messages: &'static FieldTable,
     pub(super) facts: PayloadFacts,
 }
 
@@ -24,9 +27,14 @@ pub(super) enum Roles {
 impl<'d> RequestReader<'d> {
     /// Begins to read a request, which is an object in every dialect.
     pub(super) fn new(document: &'d Document) -> Result<(Self, Node<'d>), DialectError> {
-        let reader = Self { document, roles: Roles::All, facts: PayloadFacts::new() };
+        let reader = Self { document, roles: Roles::All, messages: &MESSAGE, facts: PayloadFacts::new() };
         let root = reader.object(document.root())?;
         Ok((reader, root))
+    }
+
+    /// Lets messages have these fields.
+    pub(super) fn with_messages(self, messages: &'static FieldTable) -> Self {
+        Self { messages, ..self }
     }
 
     /// Lets messages have these roles only.
@@ -126,10 +134,10 @@ impl<'d> RequestReader<'d> {
         role: Role,
         key: Node<'d>,
         value: Node<'d>,
-        known: &[&'static str],
+        known: &FieldTable,
     ) -> Result<(), DialectError> {
         let name = key.as_str().unwrap_or_default();
-        if !known.contains(&name) {
+        if !known.names().any(|listed| listed == name) {
             if let Some(meant) = miscased(name, known) {
                 return self.fail(DialectErrorKind::Miscased(meant), key);
             }
@@ -168,8 +176,6 @@ impl<'d> RequestReader<'d> {
     }
 
     pub(super) fn message(&mut self, message: Node<'d>) -> Result<(), DialectError> {
-        const KNOWN: &[&str] =
-            &["role", "content", "name", "tool_calls", "function_call", "tool_call_id", "images"];
         let Some(role) = self.object(message)?.get("role") else {
             return self.fail(DialectErrorKind::Missing("role"), message);
         };
@@ -185,7 +191,7 @@ impl<'d> RequestReader<'d> {
                     self.all(Role::ToolCall, value);
                 }
                 "function_call" => self.all(Role::ToolCall, value),
-                _ => self.other(role, key, value, KNOWN)?,
+                _ => self.other(role, key, value, self.messages)?,
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The words that carry no text: names of types, keys that name an identifier, the identifiers themselves.
 
+use crate::payload::fields::FieldTable;
 use crate::payload::json::{Kind, Node};
 
 /// No label is longer, in bytes.
@@ -222,13 +223,13 @@ pub(super) fn is_known_key(key: &str) -> bool {
 
 /// The known member that `key` would be for a server that ignores case, as Go's `encoding/json` does (which also
 /// folds the long s and the Kelvin sign).
-pub(super) fn miscased(key: &str, known: &[&'static str]) -> Option<&'static str> {
+pub(super) fn miscased(key: &str, known: &FieldTable) -> Option<&'static str> {
     let fold = |character: char| match character {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
         other => other.to_ascii_lowercase(),
     };
-    known.iter().copied().find(|name| {
+    known.names().find(|name| {
         *name != key
             && name.chars().count() == key.chars().count()
             && key.chars().map(fold).eq(name.chars().map(fold))

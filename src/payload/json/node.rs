@@ -82,6 +82,17 @@ impl<'a> Node<'a> {
         self.shared.text(self.entry())
     }
 
+    /// The text of a string or key, escapes resolved, as bytes: [`as_str`](Self::as_str) without a second look at them.
+    pub(crate) fn text_bytes(self) -> Option<&'a [u8]> {
+        match self.tag() {
+            Tag::String | Tag::Key => {
+                let entry = self.entry();
+                Some(&self.shared.source[entry.start as usize + 1..entry.end as usize - 1])
+            }
+            _ => self.as_str().map(str::as_bytes),
+        }
+    }
+
     /// How many bytes the text of a string or key has; 0 for all other kinds. Cheaper than the text itself.
     pub fn text_len(self) -> usize {
         match self.tag() {
@@ -125,15 +136,9 @@ impl<'a> Node<'a> {
         self.members().find(|(name, _)| name.is_called(key)).map(|(_, value)| value)
     }
 
-    /// Whether a key reads like this; one without escapes is compared as it stands in the source.
+    /// Whether a key reads like this.
     fn is_called(self, key: &str) -> bool {
-        match self.tag() {
-            Tag::Key => {
-                let inside = self.entry().start as usize + 1..self.entry().end as usize - 1;
-                self.shared.source[inside] == *key.as_bytes()
-            }
-            _ => self.as_str() == Some(key),
-        }
+        self.text_bytes() == Some(key.as_bytes())
     }
 
     /// The element of an array at this index. Takes a time that grows with the index.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::payload::events::{EventLimits, EventReader};
+use crate::payload::fields::{UnknownFields, UrlPolicy};
 
 fn document(value: &Value) -> Document {
     Document::parse(Bytes::from(value.to_string())).unwrap()
@@ -25,6 +26,14 @@ fn all_dialects() -> [(&'static dyn Dialect, Value); 7] {
         (&PlainGenerate, plain()),
         (&AnyJson, plain()),
     ]
+}
+
+/// Lets the full requests through, new members, URLs and all.
+fn lenient() -> FieldRules {
+    let mut rules = FieldRules::default();
+    rules.unknown = UnknownFields::Pass;
+    rules.urls = UrlPolicy::none().host("example.com").unwrap();
+    rules
 }
 
 fn schema() -> Value {
@@ -45,7 +54,7 @@ fn openai_chat() -> Value {
             {"role": "system", "content": "system text"},
             {"role": "developer", "content": [{"type": "text", "text": "developer text"}]},
             {"role": "user", "name": "the name", "content": [{"type": "text", "text": "user block"},
-                {"type": "image_url", "image_url": {"url": "https://example.com/a b", "detail": "low"}},
+                {"type": "image_url", "image_url": {"url": "https://example.com/a-b", "detail": "low"}},
                 {"type": "new_kind_of_block", "payload": {"deeper": ["new text"]}}]},
             {"role": "assistant", "content": null, "refusal": "refusal text", "reasoning_content": "thought",
                 "tool_calls": [{"id": "call_1a", "type": "function", "function": {"name": "f g", "arguments": "{\"x\": 1}"}}]},
