@@ -39,8 +39,6 @@ mod posture;
 #[cfg(feature = "axum")]
 mod protect;
 mod service;
-#[cfg(test)]
-mod tests;
 
 pub use assemble::Gate;
 pub use builder::GateBuilder;
