@@ -20,7 +20,7 @@
 
 use crate::exchange::Exchange;
 use crate::principal::Principal;
-use crate::refusal::{ProblemJson, Refusal, RefusalKind, Respond};
+use crate::refusal::{ProblemJson, Refusal, RefusalKind, Respond, escaped};
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -107,7 +107,7 @@ fn guarded<'a>(parts: &'a Parts, what: &str) -> Result<&'a Exchange, RefusalResp
         let refusal = Refusal::misconfigured(format!("a handler takes {what} where no gate ran"));
         tracing::error!(
             cause = refusal.private_cause(),
-            path = parts.uri.path(),
+            path = &*escaped(parts.uri.path()),
             "wrap the router: gate.protect(router)"
         );
         let rendered = ProblemJson.respond(&refusal, "");

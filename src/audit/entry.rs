@@ -1,11 +1,12 @@
 use crate::clock::UnixTime;
 use crate::exchange::{End, Exchange, Record, StepId};
 use crate::payload::{Coverage, Finding};
-use crate::principal::{Application, Principal, TenantId};
-use crate::refusal::Refusal;
+use crate::principal::{AddressPrefix, Application, Principal, TenantId};
+use crate::refusal::{Refusal, escaped};
 use jiff::Timestamp;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is written of one exchange. Serializes to one JSON object; its fields are documented in the guide.
@@ -32,12 +33,31 @@ pub struct AuditEntry {
     pub refusal: Option<Refusal>,
     /// What each layer noted.
     pub record: Record,
+    /// Which configuration was in force: the [`generation`](crate::gate::Posture::generation) of the gate's posture.
+    pub config: Option<Arc<str>>,
+    /// How many requests this record stands for; `None` for a record of one request.
+    pub aggregate: Option<Aggregate>,
     /// How many records had been dropped when this one was written.
     pub dropped_so_far: u64,
 }
 
+/// A number of requests without an identity that are alike: the same address prefix, route, decision and reason. What
+/// else their record says is that of the first of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Aggregate {
+    /// How many, without those that have a record of their own.
+    pub count: u64,
+    /// When the first of them came.
+    pub first: UnixTime,
+    /// When the last of them came.
+    pub last: UnixTime,
+    /// Where they came from; `None` when they came from more places than are told apart.
+    pub prefix: Option<AddressPrefix>,
+}
+
 impl AuditEntry {
-    pub(super) fn of(exchange: &Exchange, end: End) -> Self {
+    pub(super) fn of(exchange: &Exchange, end: End, config: Option<Arc<str>>) -> Self {
         let route = exchange.route();
         Self {
             time: exchange.started(),
@@ -50,6 +70,8 @@ impl AuditEntry {
             end,
             refusal: exchange.refusal(),
             record: exchange.record(|record| record.clone()),
+            config,
+            aggregate: None,
             dropped_so_far: 0,
         }
     }
@@ -75,18 +97,21 @@ impl AuditEntry {
 
     pub(super) fn trace(&self) {
         let refusal = self.refusal.as_ref();
+        let subject = self.principal.as_ref().map(|principal| principal.subject().id());
+        let model = self.record.read.as_ref().and_then(|read| read.model.as_deref());
         tracing::info!(
             target: "portcullis::audit",
             request_id = &*self.request_id,
             client = self.client.as_deref(),
             route = self.route.as_deref(),
             action = self.action.as_deref(),
-            subject = self.principal.as_ref().map(|principal| principal.subject().id()),
-            model = self.record.read.as_ref().and_then(|read| read.model.as_deref()),
+            subject = subject.map(escaped).as_deref(),
+            model = model.map(escaped).as_deref(),
             decision = self.decision(),
             reason = self.reason(),
-            cause = refusal.and_then(Refusal::private_cause),
-            rule = refusal.and_then(Refusal::rule_name),
+            cause = refusal.and_then(Refusal::private_cause).map(escaped).as_deref(),
+            rule = refusal.and_then(Refusal::rule_name).map(escaped).as_deref(),
+            count = self.aggregate.as_ref().map(|aggregate| aggregate.count),
             status = self.record.status.map(|status| status.as_u16()),
             end = self.end.as_str(),
             usage = self.record.usage.and_then(|usage| usage.settled),
@@ -130,7 +155,22 @@ impl Serialize for AuditEntry {
         let findings = record.inspection.iter().flat_map(|seen| seen.findings.iter());
         map.serialize_entry("findings", &Findings(findings.collect()))?;
         map.serialize_entry("ran", &Ran(record))?;
+        map.serialize_entry("config", &self.config.as_deref())?;
         map.serialize_entry("dropped_records", &self.dropped_so_far)?;
+        if let Some(aggregate) = &self.aggregate {
+            map.serialize_entry("aggregate", aggregate)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Aggregate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("count", &self.count)?;
+        map.serialize_entry("first", &rfc3339(self.first))?;
+        map.serialize_entry("last", &rfc3339(self.last))?;
+        map.serialize_entry("prefix", &self.prefix.map(|prefix| prefix.to_string()))?;
         map.end()
     }
 }

@@ -1,6 +1,7 @@
 use super::log::AuditLog;
 use super::step::Audit;
 use crate::exchange::{Checked, Context, Step, StepLayer};
+use std::sync::Arc;
 use tower_layer::Layer;
 
 /// Records every request; see the [module](super). The outermost layer of a stack.
@@ -10,7 +11,7 @@ pub struct AuditLayer(StepLayer);
 impl AuditLayer {
     /// A layer that writes to `log`.
     pub fn builder(log: AuditLog) -> AuditLayerBuilder {
-        AuditLayerBuilder { log, context: Context::default() }
+        AuditLayerBuilder { log, context: Context::default(), config: None }
     }
 }
 
@@ -27,12 +28,20 @@ impl<S> Layer<S> for AuditLayer {
 pub struct AuditLayerBuilder {
     log: AuditLog,
     context: Context,
+    config: Option<Arc<str>>,
 }
 
 impl AuditLayerBuilder {
     /// Shares clock and request ids with the other layers of the stack.
     pub fn context(mut self, context: Context) -> Self {
         self.context = context;
+        self
+    }
+
+    /// Names the configuration that is in force, for the field `config` of every record. A [`Gate`](crate::Gate) does so by
+    /// itself.
+    pub fn config(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.config = Some(name.into());
         self
     }
 
@@ -43,6 +52,6 @@ impl AuditLayerBuilder {
     }
 
     pub(crate) fn into_step(self) -> impl Step {
-        Audit { log: self.log }
+        Audit { log: self.log, config: self.config }
     }
 }

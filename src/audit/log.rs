@@ -1,10 +1,13 @@
 use super::entry::AuditEntry;
+use super::lane::{Lane, Ready};
 use super::queue::{Message, Queue};
 use super::sink::AuditSink;
+use super::slots::{Slot, Slots};
 use super::worker;
+use crate::clock::SharedClock;
+use crate::principal::AddressPrefix;
 use std::fmt;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use thiserror::Error;
@@ -26,38 +29,14 @@ pub struct AuditLog(Arc<Inner>);
 struct Inner {
     queue: Arc<Queue>,
     slots: Arc<Slots>,
+    lane: Arc<Lane>,
     when_full: WhenFull,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.write_ready(self.lane.sweep(true));
         self.queue.close();
-    }
-}
-
-/// How many records may be open, and how many were dropped.
-#[derive(Debug)]
-pub(super) struct Slots {
-    taken: AtomicUsize,
-    capacity: usize,
-    dropped: AtomicU64,
-    stopped: AtomicBool,
-}
-
-impl Slots {
-    /// The thread that writes has ended: from now on there is no room for any record.
-    pub(super) fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
-    }
-}
-
-/// The right to write one record. Given back when the record has been written.
-#[derive(Debug)]
-pub(super) struct Slot(Arc<Slots>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -69,7 +48,10 @@ impl AuditLog {
 
     /// Waits until every record so far has been written, or `within` has passed. True when they have been. Blocks the
     /// thread: call it when the server has stopped.
+    ///
+    /// What has been counted of requests without an identity is written, too, though its time has not come.
     pub fn flush(&self, within: Duration) -> bool {
+        self.0.write_ready(self.0.lane.sweep(true));
         let (done, wait) = mpsc::sync_channel(1);
         self.0.queue.push(Message::Flush(done));
         wait.recv_timeout(within).is_ok()
@@ -77,7 +59,7 @@ impl AuditLog {
 
     /// How many records were dropped because no slot was free.
     pub fn dropped(&self) -> u64 {
-        self.0.slots.dropped.load(Ordering::Relaxed)
+        self.0.slots.dropped()
     }
 
     /// What happens when no slot is free.
@@ -85,28 +67,74 @@ impl AuditLog {
         self.0.when_full
     }
 
-    /// Takes a slot; `None` when the record will be dropped and counted.
-    pub(super) fn reserve(&self) -> Result<Option<Slot>, Full> {
-        let slots = &self.0.slots;
-        let stopped = slots.stopped.load(Ordering::Acquire);
-        let free = |taken: usize| (taken < slots.capacity && !stopped).then_some(taken + 1);
-        match (slots.taken.fetch_update(Ordering::AcqRel, Ordering::Relaxed, free), self.0.when_full) {
-            (Ok(_), _) => Ok(Some(Slot(slots.clone()))),
-            (Err(_), WhenFull::Refuse) => Err(Full),
-            (Err(_), WhenFull::CountAndDrop) => {
-                slots.dropped.fetch_add(1, Ordering::Relaxed);
-                Ok(None)
+    /// How many records were begun and are not written yet: of requests that are still being answered, and of those that
+    /// wait for the thread.
+    pub fn open(&self) -> usize {
+        self.0.slots.taken() + self.0.lane.slots().taken()
+    }
+
+    /// Waits until every record that was begun has been written. Requests that begin meanwhile are waited for, too.
+    pub async fn written(&self) {
+        loop {
+            self.0.slots.none_taken().await;
+            self.0.write_ready(self.0.lane.sweep(true));
+            self.0.lane.slots().none_taken().await;
+            if self.open() == 0 {
+                return;
             }
         }
     }
 
-    pub(super) fn write(&self, slot: Slot, mut entry: AuditEntry) {
-        entry.dropped_so_far = self.dropped();
-        if self.0.slots.stopped.load(Ordering::Acquire) {
+    pub(super) fn reserve(&self) -> Place {
+        let slots = &self.0.slots;
+        match (slots.take(), self.0.when_full) {
+            (Some(slot), _) => Place::Slot(slot),
+            (None, WhenFull::Refuse) => Place::None,
+            (None, WhenFull::CountAndDrop) => {
+                slots.drop_one();
+                Place::Dropped
+            }
+        }
+    }
+
+    /// Writes the record of a request that has an identity.
+    pub(super) fn write(&self, place: Place, entry: AuditEntry) {
+        entry.trace();
+        let Place::Slot(slot) = place else { return };
+        if self.0.slots.is_stopped() {
             tracing::error!(request_id = &*entry.request_id, "the audit thread has ended; a record was lost");
             return;
         }
-        self.0.queue.push(Message::Entry(slot, Box::new(entry)));
+        self.0.push(slot, Box::new(entry));
+    }
+
+    /// Counts a request without one, and gives its place back.
+    pub(super) fn fold(
+        &self,
+        place: Place,
+        entry: AuditEntry,
+        prefix: Option<AddressPrefix>,
+        clock: &SharedClock,
+    ) {
+        if matches!(place, Place::Dropped) {
+            self.0.slots.undo_drop();
+        }
+        drop(place);
+        self.0.write_ready(self.0.lane.fold(Box::new(entry), prefix, clock));
+    }
+}
+
+impl Inner {
+    fn push(&self, slot: Slot, mut entry: Box<AuditEntry>) {
+        entry.dropped_so_far = self.slots.dropped();
+        self.queue.push(Message::Entry(slot, entry));
+    }
+
+    fn write_ready(&self, ready: Vec<Ready>) {
+        for (slot, entry) in ready {
+            entry.trace();
+            self.push(slot, entry);
+        }
     }
 }
 
@@ -119,8 +147,16 @@ impl fmt::Debug for AuditLog {
     }
 }
 
+/// Where a record goes.
 #[derive(Debug)]
-pub(super) struct Full;
+pub(super) enum Place {
+    /// It has a slot.
+    Slot(Slot),
+    /// None was free: the request goes on, and its record is dropped.
+    Dropped,
+    /// None was free: the request is refused.
+    None,
+}
 
 /// Builds an [`AuditLog`].
 pub struct AuditLogBuilder {
@@ -160,14 +196,9 @@ impl AuditLogBuilder {
             return Err(AuditError::NoCapacity);
         }
         let queue = Arc::new(Queue::default());
-        let slots = Arc::new(Slots {
-            taken: AtomicUsize::new(0),
-            capacity: self.capacity,
-            dropped: AtomicU64::new(0),
-            stopped: AtomicBool::new(false),
-        });
-        worker::start(self.sinks, queue.clone(), slots.clone()).map_err(AuditError::Thread)?;
-        Ok(AuditLog(Arc::new(Inner { queue, slots, when_full: self.when_full })))
+        let (slots, lane) = (Slots::new(self.capacity), Arc::new(Lane::new()));
+        worker::start(self.sinks, queue.clone(), slots.clone(), lane.clone()).map_err(AuditError::Thread)?;
+        Ok(AuditLog(Arc::new(Inner { queue, slots, lane, when_full: self.when_full })))
     }
 }
 

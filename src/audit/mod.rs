@@ -7,12 +7,19 @@
 //!    prompt text, no answer text and no credential.
 //! 4. A sink that fails is tried again; until it works, no slot becomes free, so that with [`WhenFull::Refuse`] the service
 //!    stops rather than work unrecorded. A sink that panics ends the log: no more slots are given.
-//! 5. Every record is also a `tracing` event (target `portcullis::audit`, level INFO) and, with the feature `metrics`,
+//! 5. Requests without an identity (refused before it was known who asks, or on an open route) cannot be used against the
+//!    log. The first eight of each sort (address prefix, route, decision, reason, status) have records of their own at once;
+//!    those that follow within ten seconds give their slots back and are counted in one record, whose `aggregate` has their
+//!    number. 256 sorts are told apart at once and 256 records of their own written in ten seconds, the rest is counted, at
+//!    last by reason alone: a flood from anywhere writes some fifty records a second, and those of callers who are known
+//!    never wait for it.
+//! 6. Text of others is escaped wherever it is logged: see [`escaped`](crate::refusal::escaped) and [`AuditEntry::write_line`].
+//! 7. Every record is also a `tracing` event (target `portcullis::audit`, level INFO) and, with the feature `metrics`,
 //!    counters and a histogram.
 //!
 //! # Deployment caveat
-//! Records are written by a thread of their own. A process that is killed loses what is queued: call
-//! [`AuditLog::flush`] before exit.
+//! Records are written by a thread of their own. A process that is killed loses what is queued: await
+//! [`Gate::shutdown`](crate::Gate::shutdown), or call [`AuditLog::flush`], before exit.
 //!
 //! ```no_run
 //! use portcullis::audit::{AuditLayer, AuditLog, JsonLines};
@@ -24,19 +31,22 @@
 //! ```
 
 mod entry;
+mod lane;
 mod layer;
+mod line;
 mod log;
 #[cfg(feature = "metrics")]
 mod meters;
 mod observer;
 mod queue;
 mod sink;
+mod slots;
 mod step;
 #[cfg(test)]
 mod tests;
 mod worker;
 
-pub use entry::AuditEntry;
+pub use entry::{Aggregate, AuditEntry};
 pub use layer::{AuditLayer, AuditLayerBuilder};
 pub use log::{AuditError, AuditLog, AuditLogBuilder, WhenFull};
 pub use sink::{AuditSink, JsonLines};

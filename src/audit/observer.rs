@@ -1,22 +1,35 @@
 use super::entry::AuditEntry;
-use super::log::{AuditLog, Slot};
+use super::log::{AuditLog, Place};
 use crate::exchange::{AnswerObserver, End, Exchange};
 use crate::payload::AnswerFacts;
+use crate::principal::ClientAddress;
+use crate::route::Access;
+use std::sync::Arc;
 
 /// Writes the record when the exchange is over.
 pub(super) struct RecordAnswer {
     pub(super) log: AuditLog,
-    pub(super) slot: Option<Slot>,
+    pub(super) place: Place,
+    pub(super) config: Option<Arc<str>>,
 }
 
 impl AnswerObserver for RecordAnswer {
     fn end(self: Box<Self>, end: End, _facts: &AnswerFacts, exchange: &Exchange) {
-        let entry = AuditEntry::of(exchange, end);
-        entry.trace();
+        let entry = AuditEntry::of(exchange, end, self.config);
         #[cfg(feature = "metrics")]
         super::meters::count(&entry);
-        if let Some(slot) = self.slot {
-            self.log.write(slot, entry);
+        if is_anybody(exchange, &entry) {
+            let prefix = exchange.client().map(ClientAddress::prefix);
+            self.log.fold(self.place, entry, prefix, exchange.clock());
+        } else {
+            self.log.write(self.place, entry);
         }
     }
+}
+
+/// Whether anybody could have sent this request, as often as they like: it was refused before it was known who asks, or
+/// the route is open. A request that carries an identity never is.
+fn is_anybody(exchange: &Exchange, entry: &AuditEntry) -> bool {
+    let is_open = exchange.route().is_some_and(|route| *route.access() == Access::Open);
+    entry.principal.is_none() && (is_open || entry.refusal.is_some())
 }

@@ -1,7 +1,7 @@
 //! Hands records to the thread that writes them, without waking it for each one: a wake costs more than a record.
 
 use super::entry::AuditEntry;
-use super::log::Slot;
+use super::slots::Slot;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -62,16 +62,25 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Everything that waits, once there is something; `None` when nothing more will come.
-    pub(super) fn take(&self) -> Option<Vec<Message>> {
+    /// Everything that waits, once there is something, or nothing after `patience`; `None` when nothing more will come.
+    pub(super) fn take(&self, patience: Option<Duration>) -> Option<Vec<Message>> {
         let mut state = self.state();
-        while state.messages.is_empty() && !state.closed {
+        let mut waited = false;
+        while state.messages.is_empty() && !state.closed && !waited {
             state.writer = Writer::Idle;
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match patience {
+                None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(patience) => {
+                    let woken = self.wake.wait_timeout(state, patience);
+                    let (state, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
+                    waited = timeout.timed_out();
+                    state
+                }
+            };
         }
         state.writer = Writer::Busy;
         let messages = std::mem::take(&mut state.messages);
-        (!messages.is_empty()).then_some(messages)
+        (!messages.is_empty() || !state.closed).then_some(messages)
     }
 
     /// Lets messages gather, until it is time, there are many, or one is urgent.

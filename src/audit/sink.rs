@@ -30,7 +30,7 @@ impl<F: FnMut(&AuditEntry) + Send + 'static> AuditSink for F {
 /// How much is gathered before it is written.
 const BATCH: usize = 64 * 1024;
 
-/// A file of JSON lines, one record each.
+/// A file of JSON lines, one record each, as [`AuditEntry::write_line`] writes them.
 #[derive(Debug)]
 pub struct JsonLines {
     file: File,
@@ -75,9 +75,7 @@ impl AuditSink for JsonLines {
         if self.waiting.len() >= BATCH {
             self.write_out()?;
         }
-        serde_json::to_writer(&mut self.waiting, entry)?;
-        self.waiting.push(b'\n');
-        Ok(())
+        entry.write_line(&mut self.waiting)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,3 +1,4 @@
+use super::log::Place;
 use super::*;
 use crate::exchange::{Context, Exchange, Stage};
 use crate::payload::AnswerFacts;
@@ -12,7 +13,7 @@ fn entry() -> AuditEntry {
     let (mut parts, ()) = Request::get("/x").body(()).unwrap().into_parts();
     let (exchange, opened) = Exchange::join(&mut parts, &Context::default());
     drop(opened);
-    AuditEntry::of(&exchange, crate::exchange::End::Complete)
+    AuditEntry::of(&exchange, crate::exchange::End::Complete, None)
 }
 
 #[test]
@@ -20,13 +21,13 @@ fn when_full_requests_are_refused_until_a_record_has_been_written() {
     let (go_on, gate) = mpsc::channel::<()>();
     let sink = move |_: &AuditEntry| gate.recv().unwrap();
     let log = AuditLog::builder().sink(sink).capacity(2).start().unwrap();
-    let (first, second) = (log.reserve().unwrap().unwrap(), log.reserve().unwrap().unwrap());
-    assert!(log.reserve().is_err());
+    let (first, second) = (log.reserve(), log.reserve());
+    assert!(matches!(log.reserve(), Place::None));
     log.write(first, entry());
-    assert!(log.reserve().is_err(), "a record that waits keeps its slot");
+    assert!(matches!(log.reserve(), Place::None), "a record that waits keeps its slot");
     go_on.send(()).unwrap();
     assert!(log.flush(SOON));
-    assert!(log.reserve().is_ok());
+    assert!(matches!(log.reserve(), Place::Slot(_)));
     drop(second);
 }
 
@@ -35,8 +36,8 @@ fn what_is_dropped_is_counted_and_told() {
     let (send, records) = mpsc::channel();
     let sink = move |entry: &AuditEntry| send.send(entry.dropped_so_far).unwrap();
     let log = AuditLog::builder().sink(sink).capacity(1).when_full(WhenFull::CountAndDrop).start().unwrap();
-    let slot = log.reserve().unwrap().unwrap();
-    assert!(log.reserve().unwrap().is_none() && log.reserve().unwrap().is_none());
+    let slot = log.reserve();
+    assert!(matches!((log.reserve(), log.reserve()), (Place::Dropped, Place::Dropped)));
     log.write(slot, entry());
     assert_eq!(records.recv_timeout(SOON), Ok(2));
     assert_eq!(log.dropped(), 2);
@@ -59,7 +60,7 @@ impl AuditSink for Failing {
 fn a_sink_that_fails_is_tried_until_it_has_the_record_once() {
     let (send, taken) = mpsc::channel();
     let log = AuditLog::builder().sink(Failing(2, send)).start().unwrap();
-    log.write(log.reserve().unwrap().unwrap(), entry());
+    log.write(log.reserve(), entry());
     assert!(log.flush(SOON));
     assert_eq!(taken.try_iter().count(), 1);
 }
@@ -68,9 +69,9 @@ fn a_sink_that_fails_is_tried_until_it_has_the_record_once() {
 fn a_sink_that_panics_stops_the_service_rather_than_the_records() {
     let sink = |_: &AuditEntry| panic!("as told");
     let log = AuditLog::builder().sink(sink).start().unwrap();
-    log.write(log.reserve().unwrap().unwrap(), entry());
+    log.write(log.reserve(), entry());
     assert!(!log.flush(SOON), "the thread has ended");
-    assert!(log.reserve().is_err());
+    assert!(matches!(log.reserve(), Place::None));
     let (mut parts, ()) = Request::get("/x").body(()).unwrap().into_parts();
     let (exchange, _opened) = Exchange::join(&mut parts, &Context::default());
     let refused = crate::exchange::Step::check(&AuditLayer::builder(log).into_step(), &mut parts, &exchange);
@@ -103,7 +104,7 @@ fn a_file_has_one_line_for_each_record_and_only_its_owner_reads_it() {
     let path = std::env::temp_dir().join(format!("portcullis-audit-{}.jsonl", std::process::id()));
     let log = AuditLog::builder().sink(JsonLines::append(&path).unwrap()).start().unwrap();
     for _ in 0..1_000 {
-        log.write(log.reserve().unwrap().unwrap(), entry());
+        log.write(log.reserve(), entry());
     }
     assert!(log.flush(SOON));
     let written = std::fs::read_to_string(&path).unwrap();

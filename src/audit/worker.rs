@@ -1,8 +1,9 @@
 //! The thread that writes records.
 
-use super::log::{Slot, Slots};
+use super::lane::Lane;
 use super::queue::{Message, Queue};
 use super::sink::AuditSink;
+use super::slots::{Slot, Slots};
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -11,16 +12,21 @@ use std::time::Duration;
 /// How long a sink that failed is left alone.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How often the lane of requests without an identity is asked what is due, while it counts and nothing else happens.
+const TICK: Duration = Duration::from_secs(1);
+
 pub(super) fn start(
     mut sinks: Vec<Box<dyn AuditSink>>,
     queue: Arc<Queue>,
     slots: Arc<Slots>,
+    lane: Arc<Lane>,
 ) -> io::Result<()> {
     thread::Builder::new()
         .name("portcullis-audit".to_owned())
         .spawn(move || {
+            let dropped = slots.clone();
             let _ended = Ended(slots);
-            run(&mut sinks, &queue);
+            run(&mut sinks, &queue, &lane, &dropped);
         })
         .map(drop)
 }
@@ -38,10 +44,10 @@ impl Drop for Ended {
 }
 
 /// Writes until nothing more will come.
-fn run(sinks: &mut [Box<dyn AuditSink>], queue: &Queue) {
+fn run(sinks: &mut [Box<dyn AuditSink>], queue: &Queue, lane: &Lane, slots: &Slots) {
     // The slots of records that a sink has taken and not yet put where they belong.
     let mut unflushed: Vec<Slot> = Vec::new();
-    while let Some(messages) = queue.take() {
+    while let Some(messages) = queue.take(lane.is_counting().then_some(TICK)) {
         let mut waiting = Vec::new();
         for message in messages {
             match message {
@@ -51,6 +57,12 @@ fn run(sinks: &mut [Box<dyn AuditSink>], queue: &Queue) {
                 }
                 Message::Flush(done) => waiting.push(done),
             }
+        }
+        for (slot, mut entry) in lane.sweep(false) {
+            entry.trace();
+            entry.dropped_so_far = slots.dropped();
+            until_done(sinks, |sink| sink.write(&entry));
+            unflushed.push(slot);
         }
         until_done(sinks, AuditSink::flush);
         unflushed.clear();

@@ -1,7 +1,8 @@
 use super::posture::{Control, Posture};
-use super::{GateBuilder, GateError, GateErrorKind};
+use super::{GateBuilder, GateError, GateErrorKind, generation};
 use crate::audit::{AuditLayer, AuditLog};
 use crate::authorize::AuthorizeLayer;
+use crate::clock::SharedClock;
 use crate::exchange::{Context, MatchRouteLayer, Step, StepId, StepLayer};
 use crate::inspect::{InspectLayer, Inspection};
 use crate::jwt::{TrustedIssuer, VerifyJwtLayer};
@@ -18,8 +19,10 @@ pub struct Gate {
     pub(super) outer: StepLayer,
     pub(super) read: ReadPayloadLayer,
     pub(super) inner: StepLayer,
+    pub(super) clock: SharedClock,
+    pub(super) limits: Option<Limits>,
+    pub(super) audit: Option<AuditLog>,
     posture: Arc<Posture>,
-    audit: Option<AuditLog>,
 }
 
 impl Gate {
@@ -123,10 +126,11 @@ impl GateBuilder {
     fn assemble(self, parts: Parts) -> Result<Gate, GateError> {
         let controls = parts.controls(&self);
         let enforced = controls.iter().filter(|control| control.is_enforced()).map(|control| control.step);
-        let context = Context::of_gate(self.clock, self.respond, enforced);
+        let generation = generation::name(&self, &controls, &parts.routes);
+        let context = Context::of_gate(self.clock.clone(), self.respond, enforced);
         let mut outer: Vec<Box<dyn Step>> = Vec::new();
         if let Some(log) = &parts.audit {
-            outer.push(Box::new(AuditLayer::builder(log.clone()).into_step()));
+            outer.push(Box::new(AuditLayer::builder(log.clone()).config(generation.clone()).into_step()));
         }
         let proxies = TrustedProxies::new(self.proxies);
         outer.push(Box::new(
@@ -154,7 +158,7 @@ impl GateBuilder {
         if let Some(inspection) = parts.inspection {
             inner.push(Box::new(InspectLayer::builder(inspection).into_step()));
         }
-        if let Some(limits) = parts.limits {
+        if let Some(limits) = parts.limits.clone() {
             inner.push(Box::new(LimitUsageLayer::builder(limits).into_step()));
         }
         let read = ReadPayloadLayer::builder()
@@ -169,10 +173,13 @@ impl GateBuilder {
             read: read.build(),
             inner: StepLayer::of(inner, context),
             posture: Arc::new(Posture {
+                generation,
                 controls,
                 routes: parts.routes.shared(),
                 testing: cfg!(feature = "testing"),
             }),
+            clock: self.clock,
+            limits: parts.limits,
             audit: parts.audit,
         })
     }

@@ -29,16 +29,21 @@
 //!    [`Layer`](tower_layer::Layer), a gate wraps any service of `http` requests.
 //! 3. The order of the layers: audit, route, flood check, authentication, requests, authorization, body, inspection,
 //!    usage, and then the handler.
+//! 4. Every request is judged by one configuration, whose [`generation`](Posture::generation) stands in the posture and in
+//!    every record.
+//! 5. [`Gate::shutdown`] writes what is not written yet, within a deadline, and says whether all was.
 
 mod assemble;
 mod builder;
 #[cfg(feature = "config")]
 pub mod config;
 mod error;
+mod generation;
 mod posture;
 #[cfg(feature = "axum")]
 mod protect;
 mod service;
+mod shutdown;
 
 pub use assemble::Gate;
 pub use builder::GateBuilder;
@@ -47,3 +52,4 @@ pub use posture::{Control, Enforcement, Posture};
 #[cfg(feature = "axum")]
 pub use protect::Protected;
 pub use service::{Gated, GatedBody, GatedFuture};
+pub use shutdown::Shutdown;

@@ -7,6 +7,9 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Posture {
+    /// The name of this configuration: a hash of everything that is set, without keys and other secrets. The same stands in
+    /// the field `config` of every record, so that it is known by which settings a request was judged.
+    pub generation: Arc<str>,
     /// Every control, in the order in which a request meets them.
     pub controls: Vec<Control>,
     /// Every way in.
@@ -65,7 +68,7 @@ impl Posture {
 
 impl fmt::Display for Posture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "posture")?;
+        writeln!(f, "posture of configuration {}", self.generation)?;
         for control in &self.controls {
             let mut name = control.step.as_str();
             for line in control.detail.lines() {

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use super::{JwtError, JwtErrorKind, KeySource, Refresh};
 use crate::clock::{SharedClock, SystemClock};
 use crate::jose::{KeySet, MAX_JWKS};
+use crate::refusal::escaped;
 
 /// How long the file is left alone after a look at it, unless [`JwksFile::cool_down`] says otherwise.
 const COOL_DOWN: Duration = Duration::from_secs(30);
@@ -155,8 +156,9 @@ fn read(path: &Path) -> Result<(Stamp, KeySet), JwtError> {
     file.take(MAX_JWKS as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     let keys = KeySet::from_jwks(bytes).map_err(|error| unusable(path, &error.to_string()))?;
     for skipped in keys.skipped() {
-        let (kid, reason) = (skipped.kid.as_deref(), &skipped.reason);
-        tracing::warn!(file = %path.display(), index = skipped.index, kid, %reason, "a key is not used");
+        let (kid, reason) = (skipped.kid.as_deref().map(escaped), &skipped.reason);
+        let (kid, index) = (kid.as_deref(), skipped.index);
+        tracing::warn!(file = %path.display(), index, kid, %reason, "a key is not used");
     }
     if keys.keys().is_empty() {
         tracing::warn!(file = %path.display(), "no usable key: every credential of this issuer will be refused");

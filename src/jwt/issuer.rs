@@ -132,6 +132,26 @@ impl TrustedIssuer {
         self
     }
 
+    /// Everything that was set, without the keys: what tells one configuration from another.
+    pub(crate) fn settings(&self) -> impl std::fmt::Debug {
+        let claims = [
+            &self.scope_claim,
+            &self.application_claim,
+            &self.plan_claim,
+            &self.tenant_claim,
+            &self.roles_claim,
+        ];
+        (
+            &self.name,
+            &self.audiences,
+            self.algorithms,
+            claims,
+            self.max_lifetime,
+            self.leeway,
+            self.access_type_required,
+        )
+    }
+
     pub(super) fn check(&self) -> Result<(), JwtError> {
         if self.name.is_empty() {
             return Err(setting("TrustedIssuer::new", "give the issuer's exact `iss`"));

@@ -128,6 +128,11 @@ impl Limits {
         &*self.0.meter
     }
 
+    /// Waits until the store has put away everything that was settled so far.
+    pub async fn flush(&self) {
+        self.0.budgets.store().flush().await;
+    }
+
     pub(super) fn budgets(&self) -> &Budgets {
         &self.0.budgets
     }

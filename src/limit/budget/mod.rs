@@ -53,6 +53,12 @@ pub trait BudgetStore: fmt::Debug + Send + Sync + 'static {
     /// they are known at once. It is called exactly once for each reservation and never waits: a store with a network
     /// between hands the work to a worker of its own.
     fn settle(&self, charges: Charges, now: Duration) -> Charges;
+
+    /// Waits until everything that was settled so far is where it belongs. A store that settles at once, as the one in
+    /// memory does, has nothing to wait for.
+    fn flush(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// A store's answer: there, or on its way.
