@@ -1,5 +1,7 @@
 //! The audit log cannot be used against the service: not by those who are refused, not by what they write.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail by panicking, as tests do")]
+
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode};
 use axum::routing::{get, post};
