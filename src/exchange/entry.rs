@@ -2,8 +2,8 @@ use super::{Check, Checked, Context, EdgeRules, Exchange, Step, StepId, StepLaye
 use crate::principal::{PeerAddress, TrustedProxies};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{NoRoute, RouteTable};
-use http::header::ALLOW;
-use http::{HeaderMap, HeaderValue, request};
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW};
+use http::{HeaderMap, HeaderValue, Method, request};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tower_layer::Layer;
@@ -102,7 +102,8 @@ impl MatchRoute {
             exchange.set_client(self.proxies.client_address(peer, &parts.headers))?;
         }
         self.edge.check(parts, exchange.client())?;
-        let route = self.routes.find(&parts.method, original_path(parts)).map_err(refusal)?;
+        let find = self.routes.find(&parts.method, original_path(parts));
+        let route = find.map_err(|none| name_cors(refusal(none), parts))?;
         exchange.set_route(route.clone())
     }
 }
@@ -117,6 +118,17 @@ impl MatchRoute {
                  proxy in trusted_proxies"
             );
         }
+    }
+}
+
+/// A preflight has no credential, so it must be answered before it comes here.
+fn name_cors(refusal: Refusal, parts: &request::Parts) -> Refusal {
+    let is_preflight =
+        parts.method == Method::OPTIONS && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    if is_preflight {
+        refusal.cause("a CORS preflight: stack CorsLayer outside of the gate")
+    } else {
+        refusal
     }
 }
 
