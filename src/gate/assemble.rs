@@ -142,6 +142,7 @@ impl GateBuilder {
         if let Some(quota) = parts.flood {
             outer.push(Box::new(LimitFloodLayer::builder(quota).context(context.clone()).into_step()?));
         }
+        outer.extend(self.guards.into_iter().map(|guard| guard.0));
         let mut jwt = VerifyJwtLayer::builder().context(context.clone());
         for issuer in self.issuers {
             jwt = jwt.issuer(issuer);

@@ -1,7 +1,7 @@
 use super::{GateError, GateErrorKind};
 use crate::audit::AuditLog;
 use crate::clock::{SharedClock, SystemClock};
-use crate::exchange::EdgeRules;
+use crate::exchange::{EdgeRules, Step};
 use crate::inspect::Inspection;
 use crate::jwt::TrustedIssuer;
 use crate::limit::{BudgetStore, FloodQuota, Meter, Plan};
@@ -10,6 +10,7 @@ use crate::principal::Network;
 use crate::refusal::Respond;
 use crate::route::Route;
 use http::Method;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub struct GateBuilder {
     pub(super) routes: Vec<Route>,
     pub(super) proxies: Vec<Network>,
     pub(super) edge: EdgeRules,
+    pub(super) guards: Vec<Guard>,
     pub(super) audit: Choice<AuditLog>,
     pub(super) flood: Choice<FloodQuota>,
     pub(super) issuers: Vec<TrustedIssuer>,
@@ -37,6 +39,15 @@ pub struct GateBuilder {
     pub(super) min_body_rate: usize,
     pub(super) max_body_bytes_at_once: (usize, usize),
     pub(super) answer_limits: EventLimits,
+}
+
+/// A check that the host brings.
+pub(super) struct Guard(pub(super) Box<dyn Step>);
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Guard").field(&self.0.id()).finish()
+    }
 }
 
 /// A control that has a setting, or shall be missing, or about which nothing was said.
@@ -77,6 +88,7 @@ impl GateBuilder {
             routes: Vec::new(),
             proxies: Vec::new(),
             edge: EdgeRules::default(),
+            guards: Vec::new(),
             audit: Choice::default(),
             flood: Choice::default(),
             issuers: Vec::new(),
@@ -128,6 +140,13 @@ impl GateBuilder {
     /// What the head of a request must be: how large, for which hosts, from pages of which origins.
     pub fn edge(mut self, rules: EdgeRules) -> Self {
         self.edge = rules;
+        self
+    }
+
+    /// Adds a check of your own, which runs before any credential is looked at, in the order of the calls. In the record
+    /// it shares the place of its [`Step::id`](crate::exchange::Step::id).
+    pub fn guard(mut self, step: impl Step) -> Self {
+        self.guards.push(Guard(Box::new(step)));
         self
     }
 

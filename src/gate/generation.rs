@@ -15,6 +15,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         routes: _, // in `routes`
         proxies,
         edge,
+        guards,
         audit: _, // in `controls`, as are those that say so below
         flood: _, // in `controls`
         issuers,
@@ -41,14 +42,14 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         add(control.step.as_str(), &control.detail);
     }
     for route in routes.routes() {
-        add("route", &(route.method(), route.pattern(), route.action_name(), route.access()));
-        add("body", &(route.body_dialect().map(|dialect| dialect.name()), route.output_cap()));
+        add("route", route);
     }
     for issuer in issuers {
         add("issuer", &issuer.settings());
     }
     add("proxies", proxies);
     add("edge", edge);
+    add("guards", guards);
     add("respond", respond);
     add("output cap", output_cap);
     add("bodies", &(max_body_bytes, max_body_time, min_body_rate, max_body_bytes_at_once));

@@ -7,8 +7,10 @@
 mod clock;
 pub mod conformance;
 mod issuer;
+mod local;
 mod principal;
 
 pub use clock::FakeClock;
 pub use issuer::{CredentialBuilder, Issuer};
+pub use local::LocalDevelopment;
 pub use principal::as_principal;
