@@ -127,7 +127,7 @@ where
 fn cpu_of_server(address: SocketAddr, credential: Option<&str>) -> f64 {
     let body = chat_body();
     let authorization = credential.map(|value| format!("authorization: {value}\r\n")).unwrap_or_default();
-    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: llm.test\r\ncontent-type: application/json\r\naccept: */*\r\n";
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\naccept: */*\r\n";
     let request = format!("{head}{authorization}content-length: {}\r\n\r\n{body}", body.len());
     let mut stream = TcpStream::connect(address).expect("the server listens");
     stream.set_nodelay(true).expect("a TCP stream");

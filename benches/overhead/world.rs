@@ -57,7 +57,7 @@ pub(crate) fn request(body: &bytes::Bytes, credential: Option<&str>) -> Request<
         let value = credential.try_into().expect("a credential is ASCII");
         request.headers_mut().insert("authorization", value);
     }
-    request.extensions_mut().insert(PeerAddress(([127, 0, 0, 1], 4711).into()));
+    request.extensions_mut().insert(PeerAddress(([192, 0, 2, 7], 4711).into()));
     request
 }
 
