@@ -1,7 +1,6 @@
 use super::{Ran, StepId};
 use crate::clock::{SharedClock, SystemClock};
 use crate::refusal::Respond;
-use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -81,8 +80,11 @@ impl RequestIds {
     /// The next id: 32 hexadecimal digits.
     pub fn next(&self) -> Box<str> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let mut id = String::with_capacity(32);
-        write!(id, "{:016x}{number:016x}", self.prefix).expect("writing to a String does not fail");
-        id.into()
+        let number = u128::from(self.prefix) << 64 | u128::from(number);
+        let mut digits = [0; 32];
+        for (digit, place) in digits.iter_mut().rev().zip(0..) {
+            *digit = b"0123456789abcdef"[(number >> (4 * place)) as usize & 15];
+        }
+        str::from_utf8(&digits).expect("hexadecimal digits are ASCII").into()
     }
 }

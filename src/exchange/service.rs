@@ -3,7 +3,7 @@ use super::{Check, Context as StackContext, End, Exchange, Later, Opened, Step, 
 use crate::body::CheckedBody;
 use crate::refusal::Refusal;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderName, HeaderValue, Request, Response, request};
+use http::{HeaderValue, Request, Response, request};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -248,7 +248,7 @@ impl Run {
         if self.opened.take().is_some() {
             let id =
                 HeaderValue::from_str(self.exchange.request_id()).expect("request ids are visible ASCII");
-            head.headers.insert(HeaderName::from_static(REQUEST_ID), id);
+            head.headers.insert(REQUEST_ID, id);
         }
         Response::from_parts(head, body)
     }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// The header that carries the id of a request, both ways.
-pub(super) const REQUEST_ID: &str = "x-request-id";
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The slot of one request and its answer, found in the request's extensions. Cheap to clone.
 ///
@@ -75,7 +75,7 @@ impl Exchange {
         let request_id = context.ids().next();
         let value = HeaderValue::from_str(&request_id).expect("an id of ours is hexadecimal");
         // The handler and its logs see the same id as the caller and the record, and no other.
-        parts.headers.insert(HeaderName::from_static(REQUEST_ID), value);
+        parts.headers.insert(REQUEST_ID, value);
         let exchange = Self(Arc::new(Inner {
             request_id,
             client_request_id,
