@@ -61,12 +61,17 @@ pub(super) fn write(headers: &mut HeaderMap, plan: &PreparedPlan, levels: &[Limi
     }
     let told =
         || plan.limits.iter().filter(|l| is_told(&l.limit)).filter_map(|l| Some((l, level_of(l, levels)?)));
-    let mut text = String::with_capacity(96);
+    let mut digits = itoa::Buffer::new();
+    let mut text = String::with_capacity(48 * levels.len());
     for (limit, level) in told() {
         let left = left(level).min(LARGEST);
         let wait = if left == 0 { level.until_next } else { level.until_full };
-        let comma = if text.is_empty() { "" } else { ", " };
-        let _ = write!(text, "{comma}\"{}\";r={left};t={}", limit.name, whole_seconds(wait).min(LARGEST));
+        text.push_str(if text.is_empty() { "\"" } else { ", \"" });
+        text.push_str(&limit.name);
+        text.push_str("\";r=");
+        text.push_str(digits.format(left));
+        text.push_str(";t=");
+        text.push_str(digits.format(whole_seconds(wait).min(LARGEST)));
     }
     insert(headers, RATELIMIT, &text);
     for (measure, names) in [Measure::Requests, Measure::Usage].into_iter().zip(OPENAI) {
@@ -77,7 +82,7 @@ pub(super) fn write(headers: &mut HeaderMap, plan: &PreparedPlan, levels: &[Limi
             continue;
         };
         let [limit_name, remaining, reset] = names;
-        headers.insert(limit_name, HeaderValue::from(limit.limit.capacity()));
+        headers.insert(limit_name, limit.capacity.clone());
         headers.insert(remaining, HeaderValue::from(left(level)));
         text.clear();
         write_duration(&mut text, level.until_full);
@@ -145,15 +150,23 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
 
 /// As OpenAI writes durations: `0s`, `120ms`, `17s`, `6m0s`, `1h0m5s`; rounded up.
 fn write_duration(text: &mut String, duration: Duration) {
-    let millis = duration.as_nanos().div_ceil(1_000_000);
+    let millis = u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
     let seconds = whole_seconds(duration);
     let (hours, minutes, rest) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    let _ = match (millis, hours, minutes) {
-        (1..=999, ..) => write!(text, "{millis}ms"),
-        (_, 0, 0) => write!(text, "{rest}s"),
-        (_, 0, _) => write!(text, "{minutes}m{rest}s"),
-        _ => write!(text, "{hours}h{minutes}m{rest}s"),
+    let mut write = |number: u64, unit| {
+        text.push_str(itoa::Buffer::new().format(number));
+        text.push_str(unit);
     };
+    if (1..=999).contains(&millis) {
+        return write(millis, "ms");
+    }
+    if hours > 0 {
+        write(hours, "h");
+    }
+    if hours > 0 || minutes > 0 {
+        write(minutes, "m");
+    }
+    write(rest, "s");
 }
 
 #[cfg(test)]

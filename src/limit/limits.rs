@@ -47,6 +47,8 @@ pub(super) struct PreparedPlan {
 pub(super) struct PreparedLimit {
     pub(super) limit: Limit,
     pub(super) name: Arc<str>,
+    /// What fits, as a header tells it.
+    pub(super) capacity: HeaderValue,
     budget: Budget,
 }
 
@@ -94,7 +96,8 @@ impl LimitsBuilder {
         let prepared = self.plans.iter().map(|plan| {
             let limits = plan.limits().iter().map(|limit| {
                 let budget = store.open(plan.name(), limit)?;
-                Ok(PreparedLimit { limit: *limit, name: limit.name().into(), budget })
+                let capacity = HeaderValue::from(limit.capacity());
+                Ok(PreparedLimit { limit: *limit, name: limit.name().into(), capacity, budget })
             });
             let limits = limits.collect::<Result<Vec<_>, BudgetStoreError>>()?;
             let policy = headers::policy(&limits);
