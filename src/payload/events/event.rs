@@ -4,17 +4,18 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::{AnswerFraming, fields};
-use crate::payload::json::{Document, Edit, JsonError, JsonErrorKind};
+use crate::payload::json::{Document, Edit, JsonError, JsonErrorKind, JsonLimits};
 
 /// One event of an answer: what was sent, and what it says. `Debug` shows sizes, never content.
 #[derive(Clone)]
 pub struct AnswerEvent {
     framing: AnswerFraming,
-    raw: Bytes,
-    name: Bytes,
-    data: Option<Bytes>,
+    raw: ByteString,
+    name: ByteString,
+    data: Option<ByteString>,
     first: bool,
     complete: bool,
     edited: bool,
@@ -32,8 +33,8 @@ impl AnswerEvent {
         Self { edited: true, ..Self::read(framing, raw, false, true) }
     }
 
-    /// Reads what the framing cut out. The caller has checked that `raw` is UTF-8.
-    pub(super) fn read(framing: AnswerFraming, raw: Bytes, first: bool, complete: bool) -> Self {
+    /// Reads what the framing cut out.
+    pub(super) fn read(framing: AnswerFraming, raw: ByteString, first: bool, complete: bool) -> Self {
         let (name, data) = match framing {
             AnswerFraming::ServerSentEvents => {
                 let fields = fields::read(&raw, first);
@@ -41,9 +42,9 @@ impl AnswerEvent {
             }
             AnswerFraming::NdJson => {
                 let data = raw.trim_ascii();
-                (Bytes::new(), (!data.is_empty()).then(|| raw.slice_ref(data)))
+                (ByteString::new(), (!data.is_empty()).then(|| raw.slice_ref(data)))
             }
-            AnswerFraming::Json | AnswerFraming::Text => (Bytes::new(), Some(raw.clone())),
+            AnswerFraming::Json | AnswerFraming::Text => (ByteString::new(), Some(raw.clone())),
         };
         let json = OnceLock::new();
         Self { framing, raw, name, data, first, complete, edited: false, hidden: false, json }
@@ -56,29 +57,28 @@ impl AnswerEvent {
 
     /// The bytes of the event, with everything that frames it: as they were sent, unless the event was edited.
     pub fn raw(&self) -> &Bytes {
-        &self.raw
+        self.raw.as_bytes()
     }
 
     /// The bytes to hand to the client: [`raw`](Self::raw), or none when the event is hidden.
     pub fn released(&self) -> Bytes {
-        if self.hidden { Bytes::new() } else { self.raw.clone() }
+        if self.hidden { Bytes::new() } else { self.raw.as_bytes().clone() }
     }
 
     /// The event type of a server-sent event; empty when it has none.
     pub fn name(&self) -> &str {
-        std::str::from_utf8(&self.name).expect("the reader checked the bytes it was cut from")
+        &self.name
     }
 
     /// What the event carries; several `data` lines are joined by line feeds. `None` for a block that only has
     /// comments or other fields: clients see no event there.
     pub fn data(&self) -> Option<&Bytes> {
-        self.data.as_ref()
+        self.data.as_ref().map(ByteString::as_bytes)
     }
 
     /// The data as text.
     pub fn text(&self) -> Option<&str> {
-        let data = self.data.as_deref()?;
-        Some(std::str::from_utf8(data).expect("the reader checked the bytes it was cut from"))
+        self.data.as_deref()
     }
 
     /// The data as a strict JSON document, parsed when first asked for. `None` without data, for the marker that
@@ -88,13 +88,13 @@ impl AnswerEvent {
         if self.framing == AnswerFraming::Text || self.is_done_marker() {
             return None;
         }
-        Some(self.json.get_or_init(|| Document::parse(data.clone())).as_ref())
+        Some(self.json.get_or_init(|| Document::parse_text(data.clone(), JsonLimits::default())).as_ref())
     }
 
     /// Whether this is the `data: [DONE]` that ends an OpenAI stream.
     pub fn is_done_marker(&self) -> bool {
         self.framing == AnswerFraming::ServerSentEvents
-            && self.data.as_deref().is_some_and(|data| data.trim_ascii() == b"[DONE]")
+            && self.data.as_deref().is_some_and(|data| data.trim_ascii() == "[DONE]")
     }
 
     /// Whether the answer ended the event properly. Clients that follow the standard drop an incomplete server-sent
@@ -139,14 +139,13 @@ impl AnswerEvent {
     }
 }
 
-fn unnamed(framing: AnswerFraming, data: &str) -> Bytes {
+fn unnamed(framing: AnswerFraming, data: &str) -> ByteString {
     if framing != AnswerFraming::NdJson {
-        return Bytes::copy_from_slice(data.as_bytes());
+        return data.into();
     }
     // Within JSON, a line break is white space: strings have none.
-    let mut line: Vec<u8> =
-        data.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }).collect();
-    line.push(b'\n');
+    let mut line = data.replace(['\n', '\r'], " ");
+    line.push('\n');
     line.into()
 }
 
@@ -155,7 +154,7 @@ impl fmt::Debug for AnswerEvent {
         f.debug_struct("AnswerEvent")
             .field("framing", &self.framing)
             .field("bytes", &self.raw.len())
-            .field("data_bytes", &self.data.as_ref().map(Bytes::len))
+            .field("data_bytes", &self.data.as_ref().map(|data| data.len()))
             .field("complete", &self.complete)
             .field("edited", &self.edited)
             .field("hidden", &self.hidden)

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
 use memchr::{memchr, memchr2};
 
 use super::{AnswerEvent, AnswerFraming};
@@ -215,10 +216,9 @@ impl EventReader {
     }
 
     fn emit(&mut self, complete: bool) -> Result<(), EventError> {
-        let raw = self.pending.take();
-        if std::str::from_utf8(&raw).is_err() {
+        let Ok(raw) = ByteString::try_from(self.pending.take()) else {
             return Err(self.stop(EventErrorKind::InvalidUtf8));
-        }
+        };
         let first = !std::mem::replace(&mut self.seen_first, true);
         self.ready.push_back(AnswerEvent::read(self.framing, raw, first, complete));
         Ok(())

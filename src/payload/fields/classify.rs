@@ -23,7 +23,7 @@ struct Fields {
 impl Fields {
     fn object(&mut self, table: &'static FieldTable, object: Node<'_>) {
         for (key, value) in object.members() {
-            let name = key.text_bytes().unwrap_or_default();
+            let name = key.as_str().unwrap_or_default().as_bytes();
             match table.find(name) {
                 Some((listed, _)) if table.names == Names::Protobuf && is_repeated(object, name, listed) => {
                     self.push(FieldClass::Repeated, value);
@@ -125,7 +125,7 @@ pub(in crate::payload) fn names_credential(name: &str) -> bool {
 }
 
 fn looks_like_url(text: Node<'_>) -> bool {
-    let text = text.text_bytes().unwrap_or_default().trim_ascii_start();
+    let text = text.as_str().unwrap_or_default().as_bytes().trim_ascii_start();
     let starts =
         |scheme: &[u8]| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     starts(b"http:") || starts(b"https:")

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use serde::Deserialize;
 
 use super::error::{JsonError, JsonErrorKind};
@@ -55,17 +56,19 @@ impl Document {
 
     /// Reads `source` within the given limits, which also hold for every edit of the document.
     pub fn parse_with(source: Bytes, limits: JsonLimits) -> Result<Self, JsonError> {
-        if source.len() > SOURCE_LIMIT {
-            return Err(JsonError::new(JsonErrorKind::TooLarge, SOURCE_LIMIT, ""));
-        }
-        if source.starts_with(b"\xEF\xBB\xBF") {
-            return Err(JsonError::new(JsonErrorKind::ByteOrderMark, 0, ""));
-        }
-        let text = std::str::from_utf8(&source).map_err(|error| {
+        check_beginning(&source)?;
+        let kept = source.clone();
+        let source = ByteString::try_from(source).map_err(|error| {
             let valid = error.valid_up_to();
-            invalid_utf8(std::str::from_utf8(&source[..valid]).unwrap_or_default(), limits)
+            invalid_utf8(std::str::from_utf8(&kept[..valid]).unwrap_or_default(), limits)
         })?;
-        let tape = parse::parse(text, limits)?;
+        Self::parse_text(source, limits)
+    }
+
+    /// Reads what is known to be UTF-8.
+    pub(crate) fn parse_text(source: ByteString, limits: JsonLimits) -> Result<Self, JsonError> {
+        check_beginning(source.as_bytes())?;
+        let tape = parse::parse(&source, limits)?;
         Ok(Self { shared: Arc::new(Shared { source, tape, limits }) })
     }
 
@@ -104,7 +107,7 @@ impl Document {
 
     /// The bytes this was parsed from, white space and all.
     pub fn source(&self) -> &Bytes {
-        &self.shared.source
+        self.shared.source.as_bytes()
     }
 
     /// The limits this was parsed within.
@@ -137,6 +140,17 @@ impl fmt::Debug for Document {
             .field("nodes", &self.shared.tape.nodes.len())
             .finish()
     }
+}
+
+/// Refuses what is too long, or begins with a byte order mark.
+fn check_beginning(source: &[u8]) -> Result<(), JsonError> {
+    if source.len() > SOURCE_LIMIT {
+        return Err(JsonError::new(JsonErrorKind::TooLarge, SOURCE_LIMIT, ""));
+    }
+    if source.starts_with(b"\xEF\xBB\xBF") {
+        return Err(JsonError::new(JsonErrorKind::ByteOrderMark, 0, ""));
+    }
+    Ok(())
 }
 
 /// The error for a source of which only `valid` is UTF-8. Where it breaks, the parser stands in some value.

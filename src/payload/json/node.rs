@@ -82,17 +82,6 @@ impl<'a> Node<'a> {
         self.shared.text(self.entry())
     }
 
-    /// The text of a string or key, escapes resolved, as bytes: [`as_str`](Self::as_str) without a second look at them.
-    pub(crate) fn text_bytes(self) -> Option<&'a [u8]> {
-        match self.tag() {
-            Tag::String | Tag::Key => {
-                let entry = self.entry();
-                Some(&self.shared.source[entry.start as usize + 1..entry.end as usize - 1])
-            }
-            _ => self.as_str().map(str::as_bytes),
-        }
-    }
-
     /// How many bytes the text of a string or key has; 0 for all other kinds. Cheaper than the text itself.
     pub fn text_len(self) -> usize {
         match self.tag() {
@@ -138,7 +127,7 @@ impl<'a> Node<'a> {
 
     /// Whether a key reads like this.
     fn is_called(self, key: &str) -> bool {
-        self.text_bytes() == Some(key.as_bytes())
+        self.as_str() == Some(key)
     }
 
     /// The element of an array at this index. Takes a time that grows with the index.
@@ -175,7 +164,7 @@ impl<'a> Node<'a> {
 
     /// The bytes of the source it was read from, quotes and brackets included.
     pub fn raw(self) -> &'a [u8] {
-        &self.shared.source[self.entry().span()]
+        &self.shared.source.as_bytes()[self.entry().span()]
     }
 
     /// Every string value in and below this node, in the order of the source; itself, if it is one.

@@ -9,14 +9,12 @@ use super::tape::{Entry, Tag, Tape};
 
 /// Objects with more members than this find duplicate keys by hashing, the others by comparing.
 const COMPARE_LIMIT: usize = 24;
-/// No reservation ahead of what was read goes beyond this many nodes.
-const RESERVE_LIMIT: usize = 4096;
-/// Short documents are dense, and a list that grows costs them more than a few nodes too many.
-const RESERVE_SHORT: usize = 64;
+/// No reservation ahead of what was read goes beyond this many nodes: 1 KiB, which allocators hand out fast.
+const RESERVE_LIMIT: usize = 64;
 
 /// Reads one document.
 pub(super) fn parse(text: &str, limits: JsonLimits) -> Result<Tape, JsonError> {
-    let expected = (text.len() / 24).clamp((text.len() / 8).min(RESERVE_SHORT), RESERVE_LIMIT);
+    let expected = (text.len() / 8).min(RESERVE_LIMIT);
     let mut parser = Parser {
         text,
         bytes: text.as_bytes(),

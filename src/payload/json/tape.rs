@@ -9,7 +9,7 @@
 //! | escaped string, escaped key | where its text begins in `unescaped` | bytes of that text |
 //! | all others | unused | unused |
 
-use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::JsonLimits;
 
@@ -102,7 +102,7 @@ pub(super) struct Tape {
 
 /// A source and its tape, shared by all clones of a document.
 pub(super) struct Shared {
-    pub(super) source: Bytes,
+    pub(super) source: ByteString,
     pub(super) tape: Tape,
     pub(super) limits: JsonLimits,
 }
@@ -121,10 +121,7 @@ impl Shared {
     /// The text of a string or key, escapes resolved.
     pub(super) fn text(&self, entry: Entry) -> Option<&str> {
         match entry.tag() {
-            Tag::String | Tag::Key => {
-                let inside = &self.source[entry.start as usize + 1..entry.end as usize - 1];
-                Some(std::str::from_utf8(inside).expect("the source was checked when it was parsed"))
-            }
+            Tag::String | Tag::Key => Some(&self.source[entry.start as usize + 1..entry.end as usize - 1]),
             Tag::EscapedString | Tag::EscapedKey => {
                 Some(&self.tape.unescaped[entry.link as usize..entry.link as usize + entry.count()])
             }
