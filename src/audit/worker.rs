@@ -52,7 +52,7 @@ fn run(sinks: &mut [Box<dyn AuditSink>], queue: &Queue, lane: &Lane, slots: &Slo
         for message in messages {
             match message {
                 Message::Entry(slot, entry) => {
-                    until_done(sinks, |sink| sink.write(&entry));
+                    until_done(sinks, slots, |sink| sink.write(&entry));
                     unflushed.push(slot);
                 }
                 Message::Flush(done) => waiting.push(done),
@@ -61,10 +61,10 @@ fn run(sinks: &mut [Box<dyn AuditSink>], queue: &Queue, lane: &Lane, slots: &Slo
         for (slot, mut entry) in lane.sweep(false) {
             entry.trace();
             entry.dropped_so_far = slots.dropped();
-            until_done(sinks, |sink| sink.write(&entry));
+            until_done(sinks, slots, |sink| sink.write(&entry));
             unflushed.push(slot);
         }
-        until_done(sinks, AuditSink::flush);
+        until_done(sinks, slots, AuditSink::flush);
         unflushed.clear();
         for done in waiting {
             // Who asked may have stopped waiting.
@@ -74,9 +74,26 @@ fn run(sinks: &mut [Box<dyn AuditSink>], queue: &Queue, lane: &Lane, slots: &Slo
     }
 }
 
+/// Stops the taking of records before whoever waits for the thread learns that it has ended: what waits in the queue is
+/// dropped while the panic unwinds.
+struct StopOnPanic<'a>(&'a Slots);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
+
 /// Does `work` on every sink, again and again on one that fails. Meanwhile the queue fills, which is what stops the
 /// service.
-fn until_done(sinks: &mut [Box<dyn AuditSink>], mut work: impl FnMut(&mut dyn AuditSink) -> io::Result<()>) {
+fn until_done(
+    sinks: &mut [Box<dyn AuditSink>],
+    slots: &Slots,
+    mut work: impl FnMut(&mut dyn AuditSink) -> io::Result<()>,
+) {
+    let _stop = StopOnPanic(slots);
     for sink in sinks {
         let mut failing = false;
         while let Err(error) = work(&mut **sink) {
