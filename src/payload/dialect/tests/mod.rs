@@ -30,10 +30,8 @@ fn all_dialects() -> [(&'static dyn Dialect, Value); 7] {
 
 /// Lets the full requests through, new members, URLs and all.
 fn lenient() -> FieldRules {
-    let mut rules = FieldRules::default();
-    rules.unknown = UnknownFields::Pass;
-    rules.urls = UrlPolicy::none().host("example.com").unwrap();
-    rules
+    let urls = UrlPolicy::none().host("example.com").unwrap();
+    FieldRules { unknown: UnknownFields::Pass, urls, ..FieldRules::default() }
 }
 
 fn schema() -> Value {
