@@ -10,6 +10,7 @@ use portcullis::payload::dialect::{
 };
 use portcullis::payload::events::{AnswerFraming, EventLimits, EventReader};
 use portcullis::payload::json::{Document, Node, NodeId};
+use portcullis::payload::{FieldClass, FieldRules, UnknownFields, UrlPolicy};
 use portcullis::refusal::{Refusal, RefusalKind};
 
 use crate::{choose, seed};
@@ -69,27 +70,45 @@ pub fn check(data: &[u8]) {
 
 fn check_request(dialect: &dyn Dialect, request: &[u8]) -> PayloadFacts {
     let Ok(document) = Document::parse(Bytes::copy_from_slice(request)) else { return PayloadFacts::new() };
-    let facts = dialect.read_request(&document);
-    match (facts, dialect.accept(document.clone())) {
-        (Ok(facts), Ok((prepared, accepted))) => {
-            assert_covered(&document, &facts);
-            assert_covered(&prepared, &accepted);
-            assert_eq!(accepted.usage_requested, facts.usage_requested);
-            assert_eq!((accepted.model, accepted.stream), (facts.model.clone(), facts.stream));
-            assert!(accepted.candidates >= 1);
-            assert_eq!(accepted.output_cap, facts.output_cap);
-            if dialect.name() == OpenAiChat.name() && facts.stream {
-                let asks = prepared.at("/stream_options/include_usage").and_then(Node::as_bool);
-                assert_eq!(asks, Some(true), "a stream tells its usage");
+    let read = dialect.read_request(&document);
+    if let Ok(facts) = &read {
+        assert_covered(&document, facts);
+    }
+    let mut stricter = None;
+    for unknown in [UnknownFields::Refuse, UnknownFields::Pass, UnknownFields::Strip] {
+        let mut rules = FieldRules::default();
+        rules.unknown = unknown;
+        rules.urls = UrlPolicy::none().host("example.com").expect("it is a host");
+        let (prepared, accepted) = match dialect.accept_by(document.clone(), &rules) {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                assert!(stricter.is_none(), "refused once unknown fields are let through: {error}");
+                let refusal = Refusal::from(error);
+                FRAMINGS.into_iter().for_each(|framing| check_words(dialect, framing, refusal.clone()));
+                continue;
             }
-            facts
+        };
+        let facts = read.as_ref().expect("what cannot be read is not accepted");
+        check_accepted(dialect, &prepared, &accepted, facts);
+        let known = accepted.fields_of(FieldClass::Unknown).next().is_none();
+        assert!(known || unknown == UnknownFields::Pass, "an unknown field went through");
+        if unknown == UnknownFields::Refuse {
+            stricter = Some(prepared);
+        } else if let Some(stricter) = &stricter {
+            assert_eq!(stricter.source(), prepared.source(), "there was nothing to strip");
         }
-        (Err(error), Err(_)) => {
-            let refusal = Refusal::from(error);
-            FRAMINGS.into_iter().for_each(|framing| check_words(dialect, framing, refusal.clone()));
-            PayloadFacts::new()
-        }
-        (read, accepted) => panic!("read: {read:?}, accepted: {accepted:?}"),
+    }
+    read.unwrap_or_default()
+}
+
+fn check_accepted(dialect: &dyn Dialect, prepared: &Document, accepted: &PayloadFacts, facts: &PayloadFacts) {
+    assert_covered(prepared, accepted);
+    assert_eq!(accepted.usage_requested, facts.usage_requested);
+    assert_eq!((&accepted.model, accepted.stream), (&facts.model, facts.stream));
+    assert!(accepted.candidates >= 1 && accepted.candidates <= facts.candidates);
+    if dialect.name() == OpenAiChat.name() && facts.stream {
+        let asks = prepared.at("/stream_options/include_usage").and_then(Node::as_bool);
+        assert_eq!(asks, Some(true), "a stream tells its usage");
     }
 }
 
