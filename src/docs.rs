@@ -1,4 +1,4 @@
-//! The guide and the threat model, as pages. They hold no code of their own; their examples are compiled and run.
+//! The guide, the threat model and the fields of every dialect, as pages. They hold no code of their own; their examples are compiled and run.
 
 #[doc = include_str!("../docs/guide.md")]
 #[cfg(any(doc, feature = "full"))]
@@ -6,3 +6,6 @@ pub mod guide {}
 
 #[doc = include_str!("../docs/threat-model.md")]
 pub mod threat_model {}
+
+#[doc = include_str!("../docs/fields.md")]
+pub mod fields {}

@@ -14,9 +14,10 @@ mod findings;
 pub mod json;
 
 pub use dialect::{
-    AnswerFacts, AnthropicMessages, AnyJson, Channel, Dialect, DialectError, EventFacts, OllamaChat,
-    OllamaGenerate, OpenAiChat, OpenAiResponses, OutputKind, OutputPart, PayloadFacts, PlainGenerate,
-    PromptPart, Role, Usage,
+    AnswerFacts, AnthropicMessages, AnyJson, Channel, Dialect, DialectError, EventFacts, Gemini, Mcp,
+    OllamaAdmin, OllamaChat, OllamaGenerate, OpenAiChat, OpenAiCompletions, OpenAiEmbeddings,
+    OpenAiResponses, OutputKind, OutputPart, PayloadFacts, PlainGenerate, PromptPart, Role, TgiGenerate,
+    Usage,
 };
 pub use events::{AnswerEvent, AnswerFraming, EventError, EventLimits, EventReader};
 pub use fields::{

@@ -6,8 +6,8 @@ use crate::inspect::Action;
 use crate::jose::Algorithm;
 use crate::limit::{Dimension, Per};
 use crate::payload::{
-    AnthropicMessages, AnyJson, Dialect, OllamaChat, OllamaGenerate, OpenAiChat, OpenAiResponses,
-    PlainGenerate, Severity,
+    AnthropicMessages, AnyJson, Dialect, Gemini, Mcp, OllamaAdmin, OllamaChat, OllamaGenerate, OpenAiChat,
+    OpenAiCompletions, OpenAiEmbeddings, OpenAiResponses, PlainGenerate, Severity, TgiGenerate,
 };
 use crate::principal::Network;
 use http::Method;
@@ -127,12 +127,18 @@ impl FromText for Arc<dyn Dialect> {
     const WHAT: &'static str = "a dialect";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        let all: [Self; 7] = [
+        let all: [Self; 13] = [
             Arc::new(OpenAiChat),
             Arc::new(OpenAiResponses),
+            Arc::new(OpenAiCompletions),
+            Arc::new(OpenAiEmbeddings),
             Arc::new(AnthropicMessages),
             Arc::new(OllamaGenerate),
             Arc::new(OllamaChat),
+            Arc::new(OllamaAdmin),
+            Arc::new(TgiGenerate),
+            Arc::new(Gemini),
+            Arc::new(Mcp),
             Arc::new(PlainGenerate),
             Arc::new(AnyJson),
         ];

@@ -46,8 +46,13 @@ mod any_json;
 mod collect;
 mod error;
 mod facts;
+mod gemini;
+mod mcp;
 mod ollama;
+mod ollama_admin;
 mod openai_chat;
+mod openai_completions;
+mod openai_embeddings;
 mod openai_responses;
 mod plain;
 mod render;
@@ -55,6 +60,7 @@ mod request;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod tgi;
 mod words;
 
 use std::fmt;
@@ -71,10 +77,16 @@ pub use anthropic::AnthropicMessages;
 pub use any_json::AnyJson;
 pub use error::{DialectError, DialectErrorKind};
 pub use facts::{PayloadFacts, PromptPart, Role, Usage};
+pub use gemini::Gemini;
+pub use mcp::Mcp;
 pub use ollama::{OllamaChat, OllamaGenerate};
+pub use ollama_admin::OllamaAdmin;
 pub use openai_chat::OpenAiChat;
+pub use openai_completions::OpenAiCompletions;
+pub use openai_embeddings::OpenAiEmbeddings;
 pub use openai_responses::OpenAiResponses;
 pub use plain::PlainGenerate;
+pub use tgi::TgiGenerate;
 
 /// One LLM API: how its requests, answers and errors are written.
 pub trait Dialect: fmt::Debug + Send + Sync + 'static {

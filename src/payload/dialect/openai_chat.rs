@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::collect::{Collector, position, usage};
 use super::request::RequestReader;
-use super::tables::{OPENAI_CHAT, STREAM_OPTIONS};
+use super::tables::OPENAI_CHAT;
 use super::{
     AnswerFacts, Channel, Dialect, DialectError, EventFacts, OutputKind, PayloadFacts, Role, render,
 };
@@ -50,14 +50,7 @@ impl Dialect for OpenAiChat {
                     messages = true;
                 }
                 "stream" => reader.stream(value)?,
-                "stream_options" if !value.is_null() => {
-                    for (option, set) in reader.object(value)?.members() {
-                        match option.as_str().unwrap_or_default() {
-                            "include_usage" => reader.facts.usage_requested = reader.flag(set)? == Some(true),
-                            _ => reader.other(Role::Other, option, set, &STREAM_OPTIONS)?,
-                        }
-                    }
-                }
+                "stream_options" => reader.stream_options(value)?,
                 "max_tokens" | "max_completion_tokens" => reader.cap(value)?,
                 "n" | "best_of" => reader.candidates(value)?,
                 "tools" | "functions" => reader.tools(value)?,
@@ -71,16 +64,7 @@ impl Dialect for OpenAiChat {
     }
 
     fn prepare(&self, document: &Document, facts: &PayloadFacts) -> Vec<Edit> {
-        if !facts.stream || facts.usage_requested {
-            return Vec::new();
-        }
-        let root = document.root();
-        vec![match root.get("stream_options") {
-            Some(options) if options.kind() == Kind::Object => {
-                Edit::set(options.id(), "include_usage", "true")
-            }
-            _ => Edit::set(root.id(), "stream_options", r#"{"include_usage":true}"#),
-        }]
+        ask_for_usage(document, facts)
     }
 
     fn read_answer(
@@ -89,32 +73,7 @@ impl Dialect for OpenAiChat {
         _request: &PayloadFacts,
         so_far: &mut AnswerFacts,
     ) -> Result<EventFacts, DialectError> {
-        let Some((mut collector, root)) = Collector::object(event)? else {
-            return Collector::without_json(event, so_far);
-        };
-        let mut choices = None;
-        for (key, value) in root.entries() {
-            match key {
-                "choices" => {
-                    choices = Some(value.len());
-                    for (n, choice) in collector.elements(OTHER, value).enumerate() {
-                        read_choice(&mut collector, choice, n);
-                    }
-                }
-                "usage" => {
-                    collector.facts.usage = usage(Some(value), "prompt_tokens", "completion_tokens");
-                    collector.tag(value);
-                }
-                "error" => collector.error(value),
-                "model" | "object" | "obfuscation" => collector.tag(value),
-                _ => collector.other(OTHER, key, value),
-            }
-        }
-        let facts = &mut collector.facts;
-        facts.finished = event.framing() == AnswerFraming::Json;
-        facts.usage_only =
-            !facts.finished && choices == Some(0) && facts.usage.is_some() && facts.outputs.is_empty();
-        Ok(collector.finish(so_far))
+        read_completion(event, so_far)
     }
 
     fn render_refusal(&self, refusal: &Refusal, _request_id: &str) -> Rendered {
@@ -127,6 +86,51 @@ impl Dialect for OpenAiChat {
 }
 
 const OTHER: Channel = Channel { choice: 0, kind: OutputKind::Other, index: 0 };
+
+/// Makes a stream report its usage, whatever the client said.
+pub(super) fn ask_for_usage(document: &Document, facts: &PayloadFacts) -> Vec<Edit> {
+    if !facts.stream || facts.usage_requested {
+        return Vec::new();
+    }
+    let root = document.root();
+    vec![match root.get("stream_options") {
+        Some(options) if options.kind() == Kind::Object => Edit::set(options.id(), "include_usage", "true"),
+        _ => Edit::set(root.id(), "stream_options", r#"{"include_usage":true}"#),
+    }]
+}
+
+/// Reads an event of chat completions, or of completions.
+pub(super) fn read_completion(
+    event: &AnswerEvent,
+    so_far: &mut AnswerFacts,
+) -> Result<EventFacts, DialectError> {
+    let Some((mut collector, root)) = Collector::object(event)? else {
+        return Collector::without_json(event, so_far);
+    };
+    let mut choices = None;
+    for (key, value) in root.entries() {
+        match key {
+            "choices" => {
+                choices = Some(value.len());
+                for (n, choice) in collector.elements(OTHER, value).enumerate() {
+                    read_choice(&mut collector, choice, n);
+                }
+            }
+            "usage" => {
+                collector.facts.usage = usage(Some(value), "prompt_tokens", "completion_tokens");
+                collector.tag(value);
+            }
+            "error" => collector.error(value),
+            "model" | "object" | "obfuscation" => collector.tag(value),
+            _ => collector.other(OTHER, key, value),
+        }
+    }
+    let facts = &mut collector.facts;
+    facts.finished = event.framing() == AnswerFraming::Json;
+    facts.usage_only =
+        !facts.finished && choices == Some(0) && facts.usage.is_some() && facts.outputs.is_empty();
+    Ok(collector.finish(so_far))
+}
 
 fn read_choice(collector: &mut Collector, choice: Node<'_>, n: usize) {
     let channel = |kind, index| Channel { choice: position(choice.get("index"), n), kind, index };

@@ -6,8 +6,7 @@ use super::collect::{Collector, position, usage};
 use super::request::RequestReader;
 use super::tables::PLAIN_GENERATE;
 use super::{
-    AnswerFacts, Channel, Dialect, DialectError, DialectErrorKind, EventFacts, OutputKind, PayloadFacts,
-    Role, render,
+    AnswerFacts, Channel, Dialect, DialectError, EventFacts, OutputKind, PayloadFacts, Role, render,
 };
 use crate::payload::events::{AnswerEvent, AnswerFraming};
 use crate::payload::fields::FieldTable;
@@ -46,7 +45,7 @@ impl Dialect for PlainGenerate {
         for (key, value) in root.members() {
             match key.as_str().unwrap_or_default() {
                 "model" => reader.model(value)?,
-                "prompt" | "inputs" => prompts = prompts.saturating_add(read_prompt(&mut reader, value)?),
+                "prompt" | "inputs" => prompts = prompts.saturating_add(reader.prompts(value)?),
                 "suffix" => reader.content(Role::User, value)?,
                 "system" => reader.content(Role::System, value)?,
                 "messages" => {
@@ -111,27 +110,6 @@ impl Dialect for PlainGenerate {
         let body = self.render_refusal(refusal, request_id).body;
         render::cut(framing, "error", refusal, &body)
     }
-}
-
-/// Reads one prompt, or several in an array; yields how many.
-fn read_prompt<'d>(reader: &mut RequestReader<'d>, node: Node<'d>) -> Result<u64, DialectError> {
-    match node.kind() {
-        Kind::String => {
-            reader.part(Role::User, node);
-            return Ok(1);
-        }
-        Kind::Array if !node.is_empty() => {}
-        _ => return reader.fail(DialectErrorKind::Expected("a string or an array of strings"), node),
-    }
-    for prompt in node.items() {
-        if prompt.kind() == Kind::Number || prompt.kind() == Kind::Array {
-            let why = "a prompt in the model's units cannot be checked; send text";
-            return reader.fail(DialectErrorKind::Unreadable(why), prompt);
-        }
-        reader.string(prompt)?;
-        reader.part(Role::User, prompt);
-    }
-    Ok(node.len() as u64)
 }
 
 fn read_setting<'d>(

@@ -102,3 +102,83 @@ struct OllamaBody<'a> {
 pub(super) fn ollama(refusal: &Refusal) -> Rendered {
     Rendered::json("application/json", &OllamaBody { error: refusal.public() })
 }
+
+#[derive(Serialize)]
+struct TgiBody<'a> {
+    error: &'a str,
+    error_type: &'static str,
+}
+
+/// `{"error": "…", "error_type": "…"}`
+pub(super) fn tgi(refusal: &Refusal) -> Rendered {
+    let error_type = match refusal.kind().status() {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => "overloaded",
+        status if status.is_server_error() => "generation",
+        _ => "validation",
+    };
+    Rendered::json("application/json", &TgiBody { error: refusal.public(), error_type })
+}
+
+#[derive(Serialize)]
+struct GoogleBody<'a> {
+    error: GoogleError<'a>,
+}
+
+#[derive(Serialize)]
+struct GoogleError<'a> {
+    code: u16,
+    message: &'a str,
+    status: &'static str,
+}
+
+/// `{"error": {"code", "message", "status"}}`, with the status of `google.rpc.Code`.
+pub(super) fn google(refusal: &Refusal) -> Rendered {
+    let code = refusal.kind().status();
+    let status = match code {
+        StatusCode::UNAUTHORIZED => "UNAUTHENTICATED",
+        StatusCode::FORBIDDEN => "PERMISSION_DENIED",
+        StatusCode::NOT_FOUND => "NOT_FOUND",
+        StatusCode::TOO_MANY_REQUESTS => "RESOURCE_EXHAUSTED",
+        StatusCode::REQUEST_TIMEOUT => "DEADLINE_EXCEEDED",
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY => "UNAVAILABLE",
+        code if code.is_server_error() => "INTERNAL",
+        _ => "INVALID_ARGUMENT",
+    };
+    let error = GoogleError { code: code.as_u16(), message: refusal.public(), status };
+    Rendered::json("application/json", &GoogleBody { error })
+}
+
+#[derive(Serialize)]
+struct JsonRpcBody<'a> {
+    jsonrpc: &'static str,
+    id: (),
+    error: JsonRpcError<'a>,
+}
+
+#[derive(Serialize)]
+struct JsonRpcError<'a> {
+    code: i32,
+    message: &'a str,
+    data: JsonRpcData<'a>,
+}
+
+#[derive(Serialize)]
+struct JsonRpcData<'a> {
+    code: &'static str,
+    pointer: Option<&'a str>,
+    request_id: &'a str,
+}
+
+/// `{"jsonrpc": "2.0", "id": null, "error": {"code", "message", "data"}}`. The id is null, as JSON-RPC 2.0 (section 5) has
+/// it where the request was not understood; the code is of the range that it leaves to servers, unless one of its own fits.
+pub(super) fn json_rpc(refusal: &Refusal, request_id: &str) -> Rendered {
+    let kind = refusal.kind();
+    let code = match kind.status() {
+        StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE => -32600,
+        status if status.is_server_error() => -32603,
+        _ => -32000,
+    };
+    let data = JsonRpcData { code: kind.code(), pointer: refusal.pointer(), request_id };
+    let error = JsonRpcError { code, message: refusal.public(), data };
+    Rendered::json("application/json", &JsonRpcBody { jsonrpc: "2.0", id: (), error })
+}

@@ -1,6 +1,6 @@
 //! The tools with which dialects read requests.
 
-use super::tables::MESSAGE;
+use super::tables::{MESSAGE, STREAM_OPTIONS};
 use super::words::{for_each_text, is_labelled, miscased};
 use super::{DialectError, DialectErrorKind, PayloadFacts, PromptPart, Role};
 use crate::payload::fields::FieldTable;
@@ -98,6 +98,41 @@ impl<'d> RequestReader<'d> {
             self.facts.stream = stream;
         }
         Ok(())
+    }
+
+    /// How a stream of OpenAI's is to be; `null` is as if it were not there.
+    pub(super) fn stream_options(&mut self, node: Node<'d>) -> Result<(), DialectError> {
+        if node.is_null() {
+            return Ok(());
+        }
+        for (option, set) in self.object(node)?.members() {
+            match option.as_str().unwrap_or_default() {
+                "include_usage" => self.facts.usage_requested = self.flag(set)? == Some(true),
+                _ => self.other(Role::Other, option, set, &STREAM_OPTIONS)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// One prompt, or several in an array; yields how many.
+    pub(super) fn prompts(&mut self, node: Node<'d>) -> Result<u64, DialectError> {
+        match node.kind() {
+            Kind::String => {
+                self.part(Role::User, node);
+                return Ok(1);
+            }
+            Kind::Array if !node.is_empty() => {}
+            _ => return self.expected("a string or an array of strings", node),
+        }
+        for prompt in node.items() {
+            if prompt.kind() == Kind::Number || prompt.kind() == Kind::Array {
+                let why = "a prompt in the model's units cannot be checked; send text";
+                return self.fail(DialectErrorKind::Unreadable(why), prompt);
+            }
+            self.string(prompt)?;
+            self.part(Role::User, prompt);
+        }
+        Ok(node.len() as u64)
     }
 
     pub(super) fn model(&mut self, node: Node<'d>) -> Result<(), DialectError> {

@@ -37,7 +37,10 @@ impl Fields {
 
     fn field(&mut self, rule: &FieldRule, value: Node<'_>) {
         if rule.class.is_noted() && !rule.is_harmless(value) {
-            self.note(rule.class, value);
+            match rule.below {
+                Below::Free => self.push(rule.class, value),
+                _ => self.note(rule.class, value),
+            }
         }
         if matches!(value.kind(), Kind::Object | Kind::Array) {
             self.below(rule.below, value);

@@ -37,3 +37,17 @@ pub struct FieldRules {
     /// Whether credentials may stand in the body; they may not unless said otherwise.
     pub danger_credentials: bool,
 }
+
+impl FieldRules {
+    /// These rules, with another fate for fields that the API does not know.
+    #[must_use]
+    pub fn with_unknown(self, unknown: UnknownFields) -> Self {
+        Self { unknown, ..self }
+    }
+
+    /// These rules, with another list of hosts.
+    #[must_use]
+    pub fn with_urls(self, urls: UrlPolicy) -> Self {
+        Self { urls, ..self }
+    }
+}

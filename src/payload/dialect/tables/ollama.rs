@@ -1,6 +1,6 @@
-//! Ollama's `/api/generate` and `/api/chat`.
+//! Ollama's `/api/generate` and `/api/chat`, and what changes the server.
 
-use super::{cost, model, neutral, privileged, prompt};
+use super::{cost, credential, model, neutral, privileged, prompt, reference, url};
 use crate::payload::fields::FieldTable;
 
 pub(in crate::payload::dialect) static OLLAMA_GENERATE: FieldTable = FieldTable::new(&[
@@ -58,3 +58,18 @@ static TOOL: FieldTable = FieldTable::new(&[
 
 static FUNCTION: FieldTable =
     FieldTable::new(&[prompt(&["name", "description"]), prompt(&["parameters"]).free()]);
+
+/// The requests that change the server: `/api/pull`, `/api/push`, `/api/create`, `/api/copy`, `/api/delete`.
+pub(in crate::payload::dialect) static OLLAMA_ADMIN: FieldTable = FieldTable::new(&[
+    model(&["model", "name", "from", "source", "destination"]),
+    neutral(&["stream"]),
+    privileged(&["insecure"]).harmless(&["false"]),
+    credential(&["username", "password"]).harmless(&["\"\""]),
+    privileged(&["quantize", "quantization", "draft_quantize", "renderer", "parser", "requires"]),
+    privileged(&["info"]).free(),
+    reference(&["files", "draft_files", "adapters"]).free(),
+    prompt(&["template", "system", "license"]),
+    prompt(&["messages"]).list(&OLLAMA_MESSAGE),
+    neutral(&["parameters"]).object(&OLLAMA_OPTIONS),
+    url(&["remote_host"]),
+]);

@@ -37,7 +37,8 @@ fn is_declared(document: &Document, id: NodeId) -> bool {
         "approval_request_id",
         "system_fingerprint",
     ];
-    pointer == "/model" || labels.contains(&key) && text.len() <= 128 && !text.contains([' ', ',', '\n'])
+    ["/model", "/jsonrpc", "/method"].contains(&&*pointer)
+        || labels.contains(&key) && text.len() <= 128 && !text.contains([' ', ',', '\n'])
 }
 
 fn assert_covered(dialect: &dyn Dialect, document: &Document, facts: &PayloadFacts) {
@@ -100,7 +101,8 @@ fn a_text_that_looks_like_a_name_is_still_a_part() {
                 let edited = original.edit(&[Edit::replace(node.id(), quote(text))]).unwrap();
                 let Ok(facts) = dialect.read_request(&edited) else { continue };
                 let pointer = original.pointer(node.id());
-                let covered = pointer == "/model" || facts.parts.iter().any(|part| part.node == node.id());
+                let covered = ["/model", "/jsonrpc", "/method"].contains(&&*pointer)
+                    || facts.parts.iter().any(|part| part.node == node.id());
                 assert!(
                     covered || dialect.name() == "json",
                     "{dialect:?} takes {text} at {pointer} for a name"
@@ -141,7 +143,7 @@ fn any_value() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn whatever_stands_anywhere_every_string_is_a_part_or_declared(
-        dialect in 0..7_usize,
+        dialect in 0..13_usize,
         place in any::<prop::sample::Index>(),
         new in any_value(),
     ) {
@@ -157,7 +159,7 @@ proptest! {
 
     #[test]
     fn an_unknown_member_of_any_object_is_covered(
-        dialect in 0..7_usize,
+        dialect in 0..13_usize,
         place in any::<prop::sample::Index>(),
         new in any_value(),
     ) {

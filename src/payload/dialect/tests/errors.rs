@@ -22,6 +22,23 @@ fn every_client_reads_a_refusal_in_its_own_shape() {
     for dialect in [&OllamaChat as &dyn Dialect, &OllamaGenerate] {
         assert_eq!(body(dialect, RefusalKind::Forbidden), json!({"error": "a \"public\" sentence"}));
     }
+    for dialect in [&OpenAiCompletions as &dyn Dialect, &OpenAiEmbeddings] {
+        assert_eq!(body(dialect, RefusalKind::Forbidden)["error"]["type"], "permission_error");
+    }
+    assert_eq!(body(&OllamaAdmin, RefusalKind::Forbidden), json!({"error": "a \"public\" sentence"}));
+    assert_eq!(
+        body(&TgiGenerate, RefusalKind::RateLimited),
+        json!({"error": "a \"public\" sentence", "error_type": "overloaded"})
+    );
+    assert_eq!(
+        body(&Gemini, RefusalKind::UsageExceeded),
+        json!({"error": {"code": 429, "message": "a \"public\" sentence", "status": "RESOURCE_EXHAUSTED"}})
+    );
+    assert_eq!(
+        body(&Mcp, RefusalKind::Forbidden),
+        json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "a \"public\" sentence",
+            "data": {"code": "forbidden", "pointer": "/model", "request_id": "req-1"}}})
+    );
     for dialect in [&PlainGenerate as &dyn Dialect, &AnyJson] {
         assert_eq!(body(dialect, RefusalKind::Forbidden)["detail"], "a \"public\" sentence");
     }

@@ -3,6 +3,8 @@
 mod answers;
 mod coverage;
 mod errors;
+mod fields;
+mod more;
 mod requests;
 
 use bytes::Bytes;
@@ -16,7 +18,7 @@ fn document(value: &Value) -> Document {
     Document::parse(Bytes::from(value.to_string())).unwrap()
 }
 
-fn all_dialects() -> [(&'static dyn Dialect, Value); 7] {
+fn all_dialects() -> [(&'static dyn Dialect, Value); 13] {
     [
         (&OpenAiChat, openai_chat()),
         (&OpenAiResponses, openai_responses()),
@@ -25,13 +27,19 @@ fn all_dialects() -> [(&'static dyn Dialect, Value); 7] {
         (&OllamaChat, ollama_chat()),
         (&PlainGenerate, plain()),
         (&AnyJson, plain()),
+        (&OpenAiCompletions, openai_completions()),
+        (&OpenAiEmbeddings, openai_embeddings()),
+        (&TgiGenerate, tgi()),
+        (&OllamaAdmin, ollama_admin()),
+        (&Gemini, gemini()),
+        (&Mcp, mcp()),
     ]
 }
 
 /// Lets the full requests through, new members, URLs and all.
 fn lenient() -> FieldRules {
-    let urls = UrlPolicy::none().host("example.com").unwrap();
-    FieldRules { unknown: UnknownFields::Pass, urls, ..FieldRules::default() }
+    let hosts = UrlPolicy::none().host("example.com").unwrap();
+    FieldRules::default().with_unknown(UnknownFields::Pass).with_urls(hosts)
 }
 
 fn schema() -> Value {
@@ -109,6 +117,46 @@ fn ollama_chat() -> Value {
 fn plain() -> Value {
     json!({"model": "small", "prompt": ["first text", "second text"], "system": "system text", "stream": true,
         "parameters": {"max_new_tokens": 17, "best_of": 3, "stop": ["stop text"], "new setting": "setting text"}})
+}
+
+fn openai_completions() -> Value {
+    json!({"model": "small", "prompt": ["first text", "second text"], "suffix": "suffix text", "max_tokens": 5, "n": 2,
+        "best_of": 3, "stop": ["stop text"], "stream": true, "stream_options": {"include_usage": true}, "user": "user text"})
+}
+
+fn openai_embeddings() -> Value {
+    json!({"model": "small", "input": ["first text", "second text"], "encoding_format": "float", "user": "user text"})
+}
+
+fn tgi() -> Value {
+    json!({"inputs": "prompt text ![](data:image/png;base64,AAAA)", "stream": true, "parameters": {"max_new_tokens": 17,
+        "best_of": 3, "stop": ["stop text"], "details": true, "grammar": {"type": "json", "value": schema()},
+        "adapter_id": "adapter text"}})
+}
+
+fn ollama_admin() -> Value {
+    json!({"model": "small", "from": "other model", "system": "system text", "template": "template text", "license": ["a text"],
+        "files": {"a file.gguf": "sha256:00ff"}, "parameters": {"temperature": 1, "stop": ["stop text"]}, "quantize": "q4_K_M",
+        "messages": [{"role": "user", "content": "user text"}]})
+}
+
+fn gemini() -> Value {
+    json!({"system_instruction": {"parts": [{"text": "system text"}]},
+        "generationConfig": {"maxOutputTokens": 19, "candidateCount": 2, "stopSequences": ["stop text"],
+            "responseSchema": schema(), "thinkingConfig": {"thinkingBudget": 99}},
+        "safetySettings": [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}],
+        "tools": [{"functionDeclarations": [{"name": "tool name", "description": "tool text", "parameters": schema()}]},
+            {"googleSearch": {}}],
+        "contents": [
+            {"role": "user", "parts": [{"text": "user text"}, {"inlineData": {"mimeType": "image/png", "data": "AAAA"}},
+                {"fileData": {"fileUri": "https://example.com/a-b", "mimeType": "image/png"}}]},
+            {"role": "model", "parts": [{"functionCall": {"name": "f g", "args": {"free key": "free text"}}}]},
+            {"role": "function", "parts": [{"functionResponse": {"name": "f h", "response": {"free key": "result"}}}]}]})
+}
+
+fn mcp() -> Value {
+    json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "delete everything",
+        "arguments": {"free key": "free text"}, "_meta": {"progressToken": "text"}, "task": {"ttl": 60}}})
 }
 
 /// Reads a whole answer; yields what every event says and what is known at the end.
