@@ -110,6 +110,15 @@ fn explain(record: &Value) -> String {
             format!("this record stands for {count} requests of {}", text(&record["aggregate"]["prefix"])),
         );
     }
+    for would in record["would_refuse"].as_array().into_iter().flatten() {
+        let reason = would["reason"].as_str().unwrap_or_default();
+        let rule = with(with(escaped(reason).into_owned(), "rule", &would["rule"]), "cause", &would["cause"]);
+        line("observed", format!("{} would refuse: {rule}", text(&would["step"])));
+        line(
+            "fix",
+            RefusalKind::from_code(reason).map_or(String::new(), |kind| kind.advice().fix.to_owned()),
+        );
+    }
     let Some(reason) = record["reason"].as_str() else {
         line("usage", with(String::new(), "settled", &record["usage"]["settled"]));
         return out;

@@ -61,6 +61,14 @@ impl UnixTime {
     }
 }
 
+impl From<SystemTime> for UnixTime {
+    /// The moment that `time` is; 1970-01-01T00:00:00Z for all that was before.
+    fn from(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
 /// A future that is ready when a [`Clock`] says that the time has passed.
 pub struct Sleep(Pin<Box<dyn Future<Output = ()> + Send>>);
 
@@ -111,8 +119,7 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> UnixTime {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        UnixTime(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+        SystemTime::now().into()
     }
 
     fn elapsed(&self) -> Duration {

@@ -112,6 +112,7 @@ impl AuditEntry {
             cause = refusal.and_then(Refusal::private_cause).map(escaped).as_deref(),
             rule = refusal.and_then(Refusal::rule_name).map(escaped).as_deref(),
             count = self.aggregate.as_ref().map(|aggregate| aggregate.count),
+            would_refuse = self.record.would_refuse.first().map(|(_, refusal)| refusal.kind().code()),
             status = self.record.status.map(|status| status.as_u16()),
             end = self.end.as_str(),
             usage = self.record.usage.and_then(|usage| usage.settled),
@@ -155,6 +156,9 @@ impl Serialize for AuditEntry {
         let findings = record.inspection.iter().flat_map(|seen| seen.findings.iter());
         map.serialize_entry("findings", &Findings(findings.collect()))?;
         map.serialize_entry("ran", &Ran(record))?;
+        if !record.would_refuse.is_empty() {
+            map.serialize_entry("would_refuse", &WouldRefuse(&record.would_refuse))?;
+        }
         map.serialize_entry("config", &self.config.as_deref())?;
         map.serialize_entry("dropped_records", &self.dropped_so_far)?;
         if let Some(aggregate) = &self.aggregate {
@@ -266,6 +270,30 @@ impl Serialize for Findings<'_> {
             })?;
         }
         seq.end()
+    }
+}
+
+struct WouldRefuse<'a>(&'a [(StepId, Refusal)]);
+
+impl Serialize for WouldRefuse<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            step: &'a str,
+            reason: &'a str,
+            status: u16,
+            cause: Option<&'a str>,
+            rule: Option<&'a str>,
+            pointer: Option<&'a str>,
+        }
+        serializer.collect_seq(self.0.iter().map(|(step, refusal)| Row {
+            step: step.as_str(),
+            reason: refusal.kind().code(),
+            status: refusal.kind().status().as_u16(),
+            cause: refusal.private_cause(),
+            rule: refusal.rule_name(),
+            pointer: refusal.pointer(),
+        }))
     }
 }
 

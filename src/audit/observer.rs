@@ -31,5 +31,7 @@ impl AnswerObserver for RecordAnswer {
 /// the route is open. A request that carries an identity never is.
 fn is_anybody(exchange: &Exchange, entry: &AuditEntry) -> bool {
     let is_open = exchange.route().is_some_and(|route| *route.access() == Access::Open);
-    entry.principal.is_none() && (is_open || entry.refusal.is_some())
+    // What a gate that only observes would have refused is what it is there to tell.
+    let is_told = !entry.record.would_refuse.is_empty();
+    !is_told && entry.principal.is_none() && (is_open || entry.refusal.is_some())
 }

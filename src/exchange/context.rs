@@ -1,5 +1,5 @@
 use super::{Ran, StepId};
-use crate::clock::{SharedClock, SystemClock};
+use crate::clock::{SharedClock, SystemClock, UnixTime};
 use crate::refusal::Respond;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -15,27 +15,30 @@ struct Inner {
     ids: RequestIds,
     respond: Option<Arc<dyn Respond>>,
     stacked: [Ran; StepId::COUNT],
+    observed_until: Option<UnixTime>,
 }
 
 impl Context {
     /// A context on that clock.
     pub fn new(clock: SharedClock) -> Self {
         let stacked = [Ran::Off; StepId::COUNT];
-        Self(Arc::new(Inner { clock, ids: RequestIds::new(), respond: None, stacked }))
+        Self(Arc::new(Inner { clock, ids: RequestIds::new(), respond: None, stacked, observed_until: None }))
     }
 
     /// A context whose refusals are rendered by `respond`, whatever the dialect, and whose record knows that these
-    /// steps are stacked, so that one which a request did not reach is told from one which is off.
+    /// steps are stacked, so that one which a request did not reach is told from one which is off. Until `observed_until`
+    /// nothing is refused.
     pub(crate) fn of_gate(
         clock: SharedClock,
         respond: Option<Arc<dyn Respond>>,
         steps: impl IntoIterator<Item = StepId>,
+        observed_until: Option<UnixTime>,
     ) -> Self {
         let mut stacked = [Ran::Off; StepId::COUNT];
         for step in steps {
             stacked[step as usize] = Ran::NotReached;
         }
-        Self(Arc::new(Inner { clock, ids: RequestIds::new(), respond, stacked }))
+        Self(Arc::new(Inner { clock, ids: RequestIds::new(), respond, stacked, observed_until }))
     }
 
     /// The clock.
@@ -50,6 +53,10 @@ impl Context {
 
     pub(super) fn respond(&self) -> Option<&Arc<dyn Respond>> {
         self.0.respond.as_ref()
+    }
+
+    pub(super) fn observed_until(&self) -> Option<UnixTime> {
+        self.0.observed_until
     }
 
     pub(super) fn stacked(&self) -> [Ran; StepId::COUNT] {

@@ -1,5 +1,6 @@
 use super::End;
 use crate::payload::{Coverage, Findings};
+use crate::refusal::Refusal;
 use http::{Method, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,6 +75,10 @@ pub enum Ran {
     Passed,
     /// It refused.
     Refused,
+    /// It would have refused, and the request went on, because the gate only observes it.
+    WouldRefuse,
+    /// It lacked what an earlier control would have found out, which would have refused; the gate only observes.
+    NotEvaluated,
 }
 
 impl Ran {
@@ -85,6 +90,8 @@ impl Ran {
             Self::Skipped => "skipped",
             Self::Passed => "passed",
             Self::Refused => "refused",
+            Self::WouldRefuse => "would_refuse",
+            Self::NotEvaluated => "not_evaluated",
         }
     }
 }
@@ -108,6 +115,8 @@ pub struct Record {
     pub limits: Option<LimitFacts>,
     /// What was reserved and settled.
     pub usage: Option<UsageFacts>,
+    /// Which controls would have refused, and why, where the gate only observes.
+    pub would_refuse: Vec<(StepId, Refusal)>,
     /// The status of the answer, once there is one.
     pub status: Option<StatusCode>,
     /// How the exchange ended, once it has.
@@ -126,6 +135,7 @@ impl Record {
             inspection: None,
             limits: None,
             usage: None,
+            would_refuse: Vec::new(),
             status: None,
             end: None,
             duration: None,

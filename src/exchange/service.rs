@@ -192,7 +192,11 @@ impl Run {
             match step.check(parts, &self.exchange) {
                 Check::Permit => {}
                 Check::Skip => self.exchange.note_skipped(step.id()),
-                Check::Refuse(refusal) => return self.refused(first, refusal),
+                Check::Refuse(refusal) => {
+                    if let Err(refusal) = self.exchange.pardon(step.id(), refusal) {
+                        return self.refused(first, refusal);
+                    }
+                }
                 Check::Later(later) => {
                     self.exchange.note_ran(&self.steps.ids[first..self.reached - 1], None);
                     return Check::Later(later);
@@ -213,7 +217,10 @@ impl Run {
                 self.exchange.note_ran(&self.steps.ids[step..=step], None);
                 self.check(parts)
             }
-            Err(refusal) => self.refused(step, refusal),
+            Err(refusal) => match self.exchange.pardon(self.steps.ids[step], refusal) {
+                Ok(()) => self.check(parts),
+                Err(refusal) => self.refused(step, refusal),
+            },
         }
     }
 

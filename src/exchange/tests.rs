@@ -48,7 +48,7 @@ async fn run(refusing: Option<usize>, later: [bool; 3]) -> (StatusCode, Vec<Stri
         let (log, refuses) = (log.clone(), refusing == Some(n));
         Box::new(Noting { name, id: *id, log, later: later[n], refuses }) as Box<dyn Step>
     });
-    let context = Context::of_gate(crate::clock::SystemClock::shared(), None, NAMES.map(|(_, id)| id));
+    let context = Context::of_gate(crate::clock::SystemClock::shared(), None, NAMES.map(|(_, id)| id), None);
     let layer = StepLayer::of(steps.collect(), context.clone());
     let (mut parts, ()) = Request::get("/").body(()).unwrap().into_parts();
     let (exchange, _opened) = Exchange::join(&mut parts, &context);

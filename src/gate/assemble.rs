@@ -125,9 +125,16 @@ impl GateBuilder {
 
     fn assemble(self, parts: Parts) -> Result<Gate, GateError> {
         let controls = parts.controls(&self);
-        let enforced = controls.iter().filter(|control| control.is_enforced()).map(|control| control.step);
+        let stacked = controls.iter().filter(|control| !control.is_off()).map(|control| control.step);
+        if self.observed_until.is_some()
+            || parts.routes.routes().iter().any(|route| route.observed_until().is_some())
+        {
+            tracing::warn!(
+                "danger_observe: requests are let in that would be refused; the posture says which, and until when"
+            );
+        }
         let generation = generation::name(&self, &controls, &parts.routes);
-        let context = Context::of_gate(self.clock.clone(), self.respond, enforced);
+        let context = Context::of_gate(self.clock.clone(), self.respond, stacked, self.observed_until);
         let mut outer: Vec<Box<dyn Step>> = Vec::new();
         if let Some(log) = &parts.audit {
             outer.push(Box::new(AuditLayer::builder(log.clone()).config(generation.clone()).into_step()));
@@ -175,6 +182,7 @@ impl GateBuilder {
             inner: StepLayer::of(inner, context),
             posture: Arc::new(Posture {
                 generation,
+                observed_until: self.observed_until,
                 controls,
                 routes: parts.routes.shared(),
                 testing: cfg!(feature = "testing"),
@@ -221,6 +229,10 @@ impl Parts {
             StepId::Read => Some(format!("strict JSON, at most {} bytes in {} s", body.0, body.1)),
             StepId::Inspect => self.inspection.as_ref().map(ToString::to_string),
         };
-        StepId::ALL.map(|step| Control::new(step, detail(step))).into()
+        let control = |step| match builder.observed_until {
+            Some(_) => Control::new(step, detail(step)).observed(),
+            None => Control::new(step, detail(step)),
+        };
+        StepId::ALL.map(control).into()
     }
 }

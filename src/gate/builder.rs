@@ -1,6 +1,6 @@
 use super::{GateError, GateErrorKind};
 use crate::audit::AuditLog;
-use crate::clock::{SharedClock, SystemClock};
+use crate::clock::{SharedClock, SystemClock, UnixTime};
 use crate::exchange::{EdgeRules, Step};
 use crate::inspect::Inspection;
 use crate::jwt::TrustedIssuer;
@@ -39,6 +39,7 @@ pub struct GateBuilder {
     pub(super) min_body_rate: usize,
     pub(super) max_body_bytes_at_once: (usize, usize),
     pub(super) answer_limits: EventLimits,
+    pub(super) observed_until: Option<UnixTime>,
 }
 
 /// A check that the host brings.
@@ -105,6 +106,7 @@ impl GateBuilder {
             min_body_rate: 256,
             max_body_bytes_at_once: (16 * 1024 * 1024, 256 * 1024 * 1024),
             answer_limits: EventLimits::default(),
+            observed_until: None,
         }
     }
 
@@ -263,6 +265,20 @@ impl GateBuilder {
     /// The largest event of a streamed answer, and the largest answer in one piece.
     pub fn answer_limits(mut self, limits: EventLimits) -> Self {
         self.answer_limits = limits;
+        self
+    }
+
+    /// Refuses nothing until then: every control is evaluated and recorded, and what would have been refused goes on to the
+    /// service. For the first days in front of a service that is in use, to see in the records (`would_refuse`) whom the gate
+    /// would keep out. It ends by itself; [`Route::danger_observe`] does the same for one route.
+    ///
+    /// Still refused is what makes it impossible to go on: a full audit log, since nothing happens unrecorded; a stack that
+    /// is put together wrongly, a missing [`PeerAddress`](crate::principal::PeerAddress) included; upgrades and tunnels; a
+    /// body that is too large, too slow, or not encoded as it says, or for which there is no room, because bodies are kept while they are read; an answer
+    /// to a request that was read which is not what its type says, or too large; and extractors, of a principal or a payload
+    /// that is not there. Credentials stay in the request, marked sensitive, for a service that checks them by itself.
+    pub fn danger_observe(mut self, until: impl Into<UnixTime>) -> Self {
+        self.observed_until = Some(until.into());
         self
     }
 }

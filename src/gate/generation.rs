@@ -32,6 +32,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         min_body_rate,
         max_body_bytes_at_once,
         answer_limits,
+        observed_until,
     } = builder;
     let mut text = String::new();
     let mut add = |what: &str, value: &dyn std::fmt::Debug| {
@@ -54,6 +55,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
     add("output cap", output_cap);
     add("bodies", &(max_body_bytes, max_body_time, min_body_rate, max_body_bytes_at_once));
     add("answers", answer_limits);
+    add("observed until", observed_until);
     let hash = digest(&SHA256, text.as_bytes());
     hash.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }

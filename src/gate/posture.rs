@@ -1,5 +1,7 @@
+use crate::clock::UnixTime;
 use crate::exchange::StepId;
 use crate::route::{Access, BodyKind, Route};
+use jiff::Timestamp;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ pub struct Posture {
     /// The name of this configuration: a hash of everything that is set, without keys and other secrets. The same stands in
     /// the field `config` of every record, so that it is known by which settings a request was judged.
     pub generation: Arc<str>,
+    /// Until when the gate only observes, and refuses nothing.
+    pub observed_until: Option<UnixTime>,
     /// Every control, in the order in which a request meets them.
     pub controls: Vec<Control>,
     /// Every way in.
@@ -36,6 +40,8 @@ pub struct Control {
 pub enum Enforcement {
     /// It refuses.
     Enforced,
+    /// It is evaluated and recorded, and refuses only once `danger_observe` has ended.
+    Observed,
     /// A `danger_` method left it out.
     Off,
 }
@@ -46,6 +52,18 @@ impl Control {
             Some(detail) => Self { step, enforcement: Enforcement::Enforced, detail },
             None => Self { step, enforcement: Enforcement::Off, detail: "NOT ENFORCED".to_owned() },
         }
+    }
+
+    /// The same control of a gate that only observes. The audit log is none: what it refuses could not be recorded.
+    pub(super) fn observed(mut self) -> Self {
+        if self.is_enforced() && self.step != StepId::Audit {
+            self.enforcement = Enforcement::Observed;
+        }
+        self
+    }
+
+    pub(super) fn is_off(&self) -> bool {
+        self.enforcement == Enforcement::Off
     }
 
     /// Whether it refuses.
@@ -69,6 +87,9 @@ impl Posture {
 impl fmt::Display for Posture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "posture of configuration {}", self.generation)?;
+        if let Some(until) = self.observed_until {
+            writeln!(f, "  OBSERVES ONLY: NOTHING IS REFUSED UNTIL {}", rfc3339(until))?;
+        }
         for control in &self.controls {
             let mut name = control.step.as_str();
             for line in control.detail.lines() {
@@ -83,6 +104,10 @@ impl fmt::Display for Posture {
                 Access::Scopes(scopes) => format!("scope {}", scopes.join(" ")),
                 Access::Undecided => "refuses everybody".to_owned(),
             };
+            let observed = match route.observed_until() {
+                Some(until) => format!("; OBSERVED ONLY, NOTHING IS REFUSED UNTIL {}", rfc3339(until)),
+                None => String::new(),
+            };
             let body = match route.body() {
                 BodyKind::None => "no body",
                 BodyKind::Json(dialect) => dialect.name(),
@@ -90,7 +115,7 @@ impl fmt::Display for Posture {
             };
             let (method, pattern, action) =
                 (route.method().as_str(), route.pattern(), route.action_name().as_str());
-            writeln!(f, "  {method:<7}{pattern:<28}{action:<12}{body:<20}{access}")?;
+            writeln!(f, "  {method:<7}{pattern:<28}{action:<12}{body:<20}{access}{observed}")?;
         }
         write!(f, "  everything else is refused")?;
         if self.testing {
@@ -98,4 +123,9 @@ impl fmt::Display for Posture {
         }
         Ok(())
     }
+}
+
+fn rfc3339(time: UnixTime) -> String {
+    let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_second(seconds).map_or_else(|_| "the end of time".to_owned(), |moment| moment.to_string())
 }

@@ -26,7 +26,7 @@ impl Step for VerifyJwt {
 
     fn check(&self, parts: &mut request::Parts, exchange: &Exchange) -> Check {
         if exchange.route().is_some_and(|route| matches!(route.access(), Access::Open)) {
-            self.take_credential(parts);
+            self.take_credential(parts, exchange);
             return Check::Skip;
         }
         let credential = match bearer::find(parts, self.api_key_header) {
@@ -45,17 +45,18 @@ impl Step for VerifyJwt {
                 }))
             }
         };
-        self.take_credential(parts);
+        self.take_credential(parts, exchange);
         check
     }
 }
 
 impl VerifyJwt {
     /// Nobody further in needs the credential; who logs or forwards headers would leak it.
-    fn take_credential(&self, parts: &mut request::Parts) {
+    fn take_credential(&self, parts: &mut request::Parts, exchange: &Exchange) {
         let names = if self.api_key_header { &[AUTHORIZATION, API_KEY][..] } else { &[AUTHORIZATION][..] };
         for name in names {
-            if self.credential_passes {
+            // A service that is only observed may still check credentials by itself.
+            if self.credential_passes || exchange.is_observed() {
                 parts.headers.get_mut(name).into_iter().for_each(|value| value.set_sensitive(true));
             } else {
                 parts.headers.remove(name);

@@ -1,8 +1,10 @@
 use super::buffers::Held;
 use super::watch::{Stop, Watch};
-use crate::exchange::{End, Exchange};
+use crate::exchange::{End, Exchange, Pipeline};
 use crate::refusal::{Refusal, RefusalKind};
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::response;
 use http_body::{Body, Frame, SizeHint};
 use std::fmt;
 use std::pin::Pin;
@@ -16,6 +18,8 @@ pub struct AnswerBody<B> {
     watch: Option<Box<Watch>>,
     /// The text of a refusal, or the last words of an answer that was cut.
     last: Option<Bytes>,
+    /// Who is told the end of a body that goes on unread.
+    unread: Option<Pipeline>,
     /// What is kept of the request, given back when the handler's body has ended.
     held: Option<Held>,
 }
@@ -23,21 +27,53 @@ pub struct AnswerBody<B> {
 impl<B> AnswerBody<B> {
     /// The body of a refusal that this layer made.
     pub(super) fn refused(body: Bytes) -> Self {
-        Self { source: None, watch: None, last: (!body.is_empty()).then_some(body), held: None }
+        Self { source: None, watch: None, last: (!body.is_empty()).then_some(body), unread: None, held: None }
     }
 
     /// A body that nobody watches: that of a refusal made further in.
     pub(super) fn unwatched(source: B) -> Self {
-        Self { source: Some(Box::pin(source)), watch: None, last: None, held: None }
+        Self { source: Some(Box::pin(source)), watch: None, last: None, unread: None, held: None }
     }
 
     /// A body that is watched. Without a source it is empty, and the observers are told so.
     pub(super) fn watched(source: Option<B>, watch: Watch, held: Option<Held>) -> Self {
-        Self { source: source.map(Box::pin), watch: Some(Box::new(watch)), last: None, held }
+        Self { source: source.map(Box::pin), watch: Some(Box::new(watch)), last: None, unread: None, held }
     }
 }
 
 impl<B: Body<Data = Bytes>> AnswerBody<B> {
+    /// A body that goes on as it comes, whose end the observers are told.
+    pub(super) fn unread(source: Option<B>, mut pipeline: Pipeline, held: Option<Held>) -> Self {
+        let source = source.filter(|source| !source.is_end_stream()).map(Box::pin);
+        if source.is_none() {
+            // Nobody polls a body that says it is over.
+            pipeline.end(End::Complete);
+        }
+        Self { source, watch: None, last: None, unread: Some(pipeline), held }
+    }
+
+    fn poll_unread(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let (Some(source), Some(pipeline)) = (&mut self.source, &mut self.unread) else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(source.as_mut().poll_frame(cx));
+        let end = match &frame {
+            Some(Ok(frame)) => {
+                let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                pipeline.facts_mut().output_bytes += bytes;
+                // hyper asks is_end_stream() after a frame and may never poll for `None`.
+                source.is_end_stream().then_some(End::Complete)
+            }
+            Some(Err(_)) => Some(End::Failed),
+            None => Some(End::Complete),
+        };
+        if let Some(end) = end {
+            pipeline.end(end);
+            (self.source, self.held) = (None, None);
+        }
+        Poll::Ready(frame)
+    }
+
     /// Reads the answer to its end, before its head is sent.
     pub(super) fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Stop<B::Error>>> {
         let Some(watch) = &mut self.watch else { return Poll::Ready(Ok(())) };
@@ -70,6 +106,9 @@ impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = &mut *self;
+        if this.unread.is_some() {
+            return this.poll_unread(cx);
+        }
         let Some(mut watch) = this.watch.take() else {
             if let Some(last) = this.last.take() {
                 return Poll::Ready(Some(Ok(Frame::data(last))));
@@ -131,7 +170,9 @@ impl<B> fmt::Debug for AnswerBody<B> {
 }
 
 /// What an answer of a type that cannot be read is refused with.
-pub(super) fn unreadable_type(exchange: &Exchange, content_type: &str) -> Refusal {
+pub(super) fn unreadable_type(exchange: &Exchange, head: &response::Parts) -> Refusal {
+    let content_type =
+        head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let route = exchange.route().map_or("", |route| route.pattern());
     unreadable(format!(
         "the handler of {route} answered with the type {content_type:?}: it must be application/json, text/event-stream, application/x-ndjson or text/plain, said once"

@@ -88,7 +88,7 @@ where
     }
 }
 
-fn too_large(limit: usize) -> Refusal {
+pub(super) fn too_large(limit: usize) -> Refusal {
     let public = match limit {
         0 => Cow::Borrowed("this path takes no body"),
         limit => Cow::Owned(format!("the body may be {limit} bytes long at most")),

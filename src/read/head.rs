@@ -106,6 +106,14 @@ pub(super) enum Framing {
 }
 
 /// What the type of an answer says. Two types are none: clients differ in which one they believe.
+pub(super) fn check_unencoded(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.get_all(CONTENT_ENCODING).iter().any(|value| !is_identity(value)) {
+        let cause = "the handler's answer is compressed: stack CompressionLayer outside of the gate";
+        return Err(unreadable(cause));
+    }
+    Ok(())
+}
+
 pub(super) fn framing(headers: &HeaderMap) -> Framing {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     match (types.next(), types.next()) {
@@ -121,11 +129,7 @@ pub(super) fn close_ways_out(head: &mut response::Parts) -> Result<(), Refusal> 
     if head.status.is_informational() {
         return Err(unreadable("the handler switched protocols, which would leave the gate"));
     }
-    if head.headers.get_all(CONTENT_ENCODING).iter().any(|value| !is_identity(value)) {
-        return Err(unreadable(
-            "the handler's answer is compressed: stack CompressionLayer outside of the gate",
-        ));
-    }
+    check_unencoded(&head.headers)?;
     head.headers.remove(CONTENT_LENGTH);
     head.headers.remove(TRANSFER_ENCODING);
     Ok(())

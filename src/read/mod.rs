@@ -21,6 +21,7 @@ mod head;
 #[cfg(feature = "inflate")]
 mod inflate;
 mod layer;
+mod observe;
 mod pace;
 mod request;
 mod service;

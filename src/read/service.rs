@@ -1,18 +1,19 @@
 use super::answer::{self, AnswerBody, unreadable};
 use super::body::RequestBody;
 use super::buffers::Held;
-use super::collect::Collect;
+use super::collect::{Collect, too_large};
 use super::head::{self, Framing};
 use super::layer::Settings;
+use super::observe;
 use super::pace::Pace;
 use super::request::understand;
 use super::watch::{Stop, Watch};
-use crate::exchange::{End, Exchange, Opened, Ran};
+use crate::exchange::{End, Exchange, Opened, Ran, StepId};
 use crate::payload::AnswerFraming;
 use crate::refusal::Refusal;
 use crate::route::{Access, BodyKind};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Request, Response, StatusCode, request, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -73,21 +74,37 @@ impl<S> ReadPayload<S> {
         if !exchange.is_open() {
             return Err(Refusal::misconfigured("two ReadPayloadLayers are stacked: keep one"));
         }
-        let Some(route) = exchange.route() else {
-            return Err(Refusal::stacked_wrongly("ReadPayloadLayer", "MatchRouteLayer"));
-        };
         head::close_ways_around(parts)?;
-        let (encoding, limit) = match route.body() {
-            BodyKind::None => (head::Encoding::Identity, 0),
-            BodyKind::Opaque(body) => {
-                head::check_opaque(&parts.headers, body)?;
-                (head::Encoding::Identity, body.max_bytes())
+        let (encoding, limit) = match self.expected(parts, exchange) {
+            Ok((encoding, limit)) if exchange.is_observed() => (encoding, limit.max(self.settings.max_bytes)),
+            Ok(expected) => expected,
+            Err(refusal) => {
+                exchange.pardon(StepId::Read, refusal)?;
+                (head::Encoding::Identity, self.settings.max_bytes)
             }
-            BodyKind::Json(_) => (head::json_encoding(&parts.headers)?, self.settings.max_bytes),
         };
         let Settings { max_time, min_rate, buffers, .. } = &*self.settings;
         let pace = Pace::new(exchange.clock().clone(), *max_time, *min_rate);
         Collect::new(body, &parts.headers, encoding, limit, pace, buffers.open(exchange))
+    }
+
+    /// How the body is encoded and how long it may be, as the route has it.
+    fn expected(
+        &self,
+        parts: &request::Parts,
+        exchange: &Exchange,
+    ) -> Result<(head::Encoding, usize), Refusal> {
+        let Some(route) = exchange.route() else {
+            return Err(Refusal::stacked_wrongly("ReadPayloadLayer", "MatchRouteLayer"));
+        };
+        match route.body() {
+            BodyKind::None => Ok((head::Encoding::Identity, 0)),
+            BodyKind::Opaque(body) => {
+                head::check_opaque(&parts.headers, body)?;
+                Ok((head::Encoding::Identity, body.max_bytes()))
+            }
+            BodyKind::Json(_) => Ok((head::json_encoding(&parts.headers)?, self.settings.max_bytes)),
+        }
     }
 }
 
@@ -205,8 +222,20 @@ where
 
 /// Lets the body that was read go inward.
 fn admit(bytes: Bytes, parts: &mut request::Parts, exchange: &Exchange) -> Result<RequestBody, Refusal> {
+    if exchange.is_observed() {
+        observe::admit(bytes, parts, exchange, read)
+    } else {
+        read(bytes, parts, exchange)
+    }
+}
+
+/// Makes of the bytes what the route takes.
+fn read(bytes: Bytes, parts: &mut request::Parts, exchange: &Exchange) -> Result<RequestBody, Refusal> {
     let route = exchange.route().expect("a body is read only where a route was matched");
     let read = match route.body() {
+        // Longer ones have been refused, but for requests that are only observed.
+        BodyKind::None if !bytes.is_empty() => Err(too_large(0)),
+        BodyKind::Opaque(body) if bytes.len() > body.max_bytes() => Err(too_large(body.max_bytes())),
         BodyKind::None => Ok((RequestBody::empty(), 0)),
         BodyKind::Opaque(_) => {
             let length = bytes.len();
@@ -222,10 +251,10 @@ fn admit(bytes: Bytes, parts: &mut request::Parts, exchange: &Exchange) -> Resul
 }
 
 /// An answer with the observers around it.
-struct Watched<RB> {
-    response: Response<AnswerBody<RB>>,
+pub(super) struct Watched<RB> {
+    pub(super) response: Response<AnswerBody<RB>>,
     /// Whether it is read to its end before its head is sent.
-    whole: bool,
+    pub(super) whole: bool,
 }
 
 /// Puts the observers around an answer, or says why it cannot be read.
@@ -240,14 +269,14 @@ fn watch<RB: Body<Data = Bytes>>(
         return Err(Refusal::misconfigured(cause));
     }
     let (mut head, body) = response.into_parts();
-    head::close_ways_out(&mut head)?;
     let body = (!is_bodiless(exchange, head.status)).then_some(body);
+    if exchange.is_observed() && observe::goes_unread(&head, body.as_ref(), exchange) {
+        return observe::hand_on(head, body, exchange, held);
+    }
+    head::close_ways_out(&mut head)?;
     let empty = body.as_ref().is_none_or(Body::is_end_stream);
     let framing = head::framing(&head.headers);
-    let unreadable_type = || {
-        let named = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        answer::unreadable_type(exchange, named)
-    };
+    let unreadable_type = || answer::unreadable_type(exchange, &head);
     let (framing, must_be_empty) = match framing {
         Framing::Readable(framing) => (framing, None),
         Framing::Unreadable if !empty => return Err(unreadable_type()),

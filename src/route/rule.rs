@@ -1,3 +1,4 @@
+use crate::clock::UnixTime;
 use crate::payload::{Dialect, FieldRules, UnknownFields, UrlPolicy};
 use http::Method;
 use std::borrow::Cow;
@@ -80,6 +81,7 @@ pub struct Route {
     default_output_cap: Option<u64>,
     pub(super) encoded_slashes: bool,
     fields: FieldRules,
+    observed_until: Option<UnixTime>,
 }
 
 impl Route {
@@ -96,6 +98,7 @@ impl Route {
             default_output_cap: None,
             encoded_slashes: false,
             fields: FieldRules::default(),
+            observed_until: None,
         }
     }
 
@@ -191,6 +194,18 @@ impl Route {
     pub fn default_output_cap(mut self, units: u64) -> Self {
         self.default_output_cap = Some(units);
         self
+    }
+
+    /// Refuses nothing on this route until then: every control is evaluated and recorded, and what would have been refused
+    /// goes on to the handler. See [`GateBuilder::danger_observe`](crate::gate::GateBuilder::danger_observe).
+    pub fn danger_observe(mut self, until: impl Into<UnixTime>) -> Self {
+        self.observed_until = Some(until.into());
+        self
+    }
+
+    /// Until when nothing is refused on this route.
+    pub fn observed_until(&self) -> Option<UnixTime> {
+        self.observed_until
     }
 
     /// The method that the route answers.
