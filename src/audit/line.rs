@@ -1,7 +1,7 @@
 use super::entry::AuditEntry;
+use super::json::Json;
 use crate::refusal::is_unruly;
 use serde::Serialize;
-use serde_json::Serializer;
 use serde_json::ser::Formatter;
 use std::io::{self, Write};
 
@@ -12,13 +12,20 @@ impl AuditEntry {
     /// # Errors
     /// When `to` cannot be written.
     pub fn write_line(&self, mut to: impl Write) -> io::Result<()> {
-        self.serialize(&mut Serializer::with_formatter(&mut to, Line))?;
-        to.write_all(b"\n")
+        let mut line = Vec::with_capacity(1024);
+        self.append_line(&mut line)?;
+        to.write_all(&line)
+    }
+
+    pub(super) fn append_line(&self, to: &mut Vec<u8>) -> io::Result<()> {
+        self.serialize(Json(to))?;
+        to.push(b'\n');
+        Ok(())
     }
 }
 
 /// JSON in one line, see [`AuditEntry::write_line`].
-struct Line;
+pub(super) struct Line;
 
 impl Formatter for Line {
     fn write_string_fragment<W: Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {

@@ -31,6 +31,7 @@
 //! ```
 
 mod entry;
+mod json;
 mod lane;
 mod layer;
 mod line;

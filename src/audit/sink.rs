@@ -75,7 +75,7 @@ impl AuditSink for JsonLines {
         if self.waiting.len() >= BATCH {
             self.write_out()?;
         }
-        entry.write_line(&mut self.waiting)
+        entry.append_line(&mut self.waiting)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -127,3 +127,21 @@ fn a_log_without_a_sink_or_room_is_an_error() {
     let none = AuditLog::builder().sink(|_: &AuditEntry| {}).capacity(0).start();
     assert!(matches!(none, Err(AuditError::NoCapacity)));
 }
+
+#[test]
+fn a_line_says_what_serde_json_says_whatever_stands_in_its_texts() {
+    let texts = ["", "plain", "eight888", "nine99999", "a \"quote\"", "back\\slash", "a tab\tafter eight"];
+    let odd =
+        ["the end is odd\u{7f}", "\u{0}", "grüße aus Köln", "right to left: \u{202e}txt", "line\u{2028}"];
+    for text in texts.into_iter().chain(odd) {
+        let mut entry = entry();
+        entry.client = Some(text.to_owned());
+        entry.client_request_id = Some(text.into());
+        let mut line = Vec::new();
+        entry.write_line(&mut line).unwrap();
+        let said: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(said, serde_json::to_value(&entry).unwrap(), "{text:?}");
+        let text = String::from_utf8(line).unwrap();
+        assert!(!text.trim_end_matches('\n').chars().any(crate::refusal::is_unruly), "{text:?}");
+    }
+}
