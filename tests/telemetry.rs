@@ -39,11 +39,32 @@ fn two_requests(world: &World) {
     drop(records);
 }
 
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+// One test, since a thread without a subscriber can switch an event off for all of them while it registers.
 #[test]
-fn requests_durations_and_usage_are_metrics_with_labels_of_the_route_table() {
+fn every_record_is_metrics_with_labels_of_the_route_table_and_an_event_without_the_prompt() {
     let recorder = DebuggingRecorder::new();
     let snapshots = recorder.snapshotter();
-    metrics::with_local_recorder(&recorder, || two_requests(&World::new()));
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        metrics::with_local_recorder(&recorder, || two_requests(&World::new()));
+    });
+
     let mut counters = BTreeMap::new();
     let mut durations = 0;
     for (key, _, _, value) in snapshots.snapshot().into_vec() {
@@ -63,28 +84,7 @@ fn requests_durations_and_usage_are_metrics_with_labels_of_the_route_table() {
     assert_eq!(of("portcullis_usage_settled_units_total route=/generate"), 9);
     assert!(of("portcullis_usage_reserved_units_total route=/generate") >= 9);
     assert_eq!(durations, 2);
-}
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn every_record_is_a_tracing_event_without_the_prompt() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    tracing::subscriber::with_default(subscriber, || two_requests(&World::new()));
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let events: Vec<&str> = text.lines().filter(|line| line.contains("portcullis::audit")).collect();
     assert_eq!(events.len(), 2, "{text}");
