@@ -7,6 +7,7 @@ use portcullis::payload::{
     OllamaChat, OllamaGenerate, OpenAiChat, OpenAiCompletions, OpenAiEmbeddings, OpenAiResponses,
     PlainGenerate, TgiGenerate, UnknownFields,
 };
+use portcullis::route::Route;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -164,6 +165,18 @@ fn no_object_of_any_api_takes_a_field_that_no_reference_has_unless_it_is_free() 
         }
     }
     assert!(closed > 600, "{closed}");
+}
+
+#[test]
+fn a_route_has_the_action_of_its_dialect_and_the_strictest_rules_unless_it_says_otherwise() {
+    let pull = || Route::post("/api/pull").dialect(OllamaAdmin);
+    assert_eq!(pull().action_name().as_str(), "admin");
+    assert_eq!(pull().action("load").action_name().as_str(), "load");
+    assert_eq!(Route::post("/x").action("ask").dialect(OllamaAdmin).action_name().as_str(), "ask");
+    assert_eq!(Route::post("/generate").dialect(PlainGenerate).action_name().as_str(), "generate");
+    assert_eq!(pull().field_rules(), &FieldRules::default());
+    assert_eq!(pull().unknown_fields(UnknownFields::Pass).field_rules().unknown, UnknownFields::Pass);
+    assert!(pull().danger_credentials_in_body().field_rules().danger_credentials);
 }
 
 #[test]
