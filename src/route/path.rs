@@ -11,6 +11,10 @@ pub struct OddPath(&'static str);
 pub(super) fn check(path: &str) -> Result<Slashes, OddPath> {
     let mut slashes = Slashes::Plain;
     let bytes = path.as_bytes();
+    // RFC 3986 §3.3 has no others; some servers decode them, some escape them, and a log shows what they spell.
+    if !bytes.iter().all(u8::is_ascii_graphic) {
+        return Err(OddPath("a character outside of visible ASCII"));
+    }
     let mut at = 0;
     while let Some(found) = bytes[at..].iter().position(|&b| matches!(b, b'%' | b'/' | b';' | b'\\' | 0)) {
         at += found;
