@@ -64,25 +64,39 @@ impl MatchRouteLayerBuilder {
     /// The layer.
     pub fn build(self) -> MatchRouteLayer {
         let context = self.context.clone();
-        MatchRouteLayer(StepLayer::new(self.into_step(), context))
+        let (locate, match_route) = self.into_steps();
+        MatchRouteLayer(StepLayer::of(vec![Box::new(locate), Box::new(match_route)], context))
     }
 
-    pub(crate) fn into_step(self) -> impl Step {
-        MatchRoute {
-            routes: self.routes,
-            proxies: self.proxies,
-            edge: self.edge,
-            told: AtomicBool::new(false),
-        }
+    /// What finds the address, and what finds the route. Between the two stands what refuses by address, so that
+    /// requests for what is not there count, too.
+    pub(crate) fn into_steps(self) -> (impl Step, impl Step) {
+        let locate = Locate { proxies: self.proxies, told: AtomicBool::new(false) };
+        (locate, MatchRoute { routes: self.routes, edge: self.edge })
+    }
+}
+
+struct Locate {
+    proxies: TrustedProxies,
+    /// Whether the log was told of a forwarded header that nobody reads.
+    told: AtomicBool,
+}
+
+impl Step for Locate {
+    fn id(&self) -> StepId {
+        StepId::Route
+    }
+
+    fn check(&self, parts: &mut request::Parts, exchange: &Exchange) -> Check {
+        let Some(peer) = peer_address(parts) else { return Check::Permit };
+        self.tell_of_forwarded_headers(&parts.headers);
+        exchange.set_client(self.proxies.client_address(peer, &parts.headers)).into()
     }
 }
 
 struct MatchRoute {
     routes: RouteTable,
-    proxies: TrustedProxies,
     edge: EdgeRules,
-    /// Whether the log was told of a forwarded header that nobody reads.
-    told: AtomicBool,
 }
 
 impl Step for MatchRoute {
@@ -97,10 +111,6 @@ impl Step for MatchRoute {
 
 impl MatchRoute {
     fn enter(&self, parts: &mut request::Parts, exchange: &Exchange) -> Result<(), Refusal> {
-        if let Some(peer) = peer_address(parts) {
-            self.tell_of_forwarded_headers(&parts.headers);
-            exchange.set_client(self.proxies.client_address(peer, &parts.headers))?;
-        }
         self.edge.check(parts, exchange.client())?;
         let find = self.routes.find(&parts.method, original_path(parts));
         let route = find.map_err(|none| name_cors(refusal(none), parts))?;
@@ -108,7 +118,7 @@ impl MatchRoute {
     }
 }
 
-impl MatchRoute {
+impl Locate {
     /// A service behind a proxy that is not listed takes all its callers for one: worth one line in the log.
     fn tell_of_forwarded_headers(&self, headers: &HeaderMap) {
         let unread = self.proxies.networks().is_empty() && headers.contains_key("x-forwarded-for");

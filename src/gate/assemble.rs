@@ -140,15 +140,13 @@ impl GateBuilder {
             outer.push(Box::new(AuditLayer::builder(log.clone()).config(generation.clone()).into_step()));
         }
         let proxies = TrustedProxies::new(self.proxies);
-        outer.push(Box::new(
-            MatchRouteLayer::builder(parts.routes.clone())
-                .trusted_proxies(proxies)
-                .edge(self.edge)
-                .into_step(),
-        ));
+        let routes = MatchRouteLayer::builder(parts.routes.clone()).trusted_proxies(proxies).edge(self.edge);
+        let (locate, match_route) = routes.into_steps();
+        outer.push(Box::new(locate));
         if let Some(quota) = parts.flood {
             outer.push(Box::new(LimitFloodLayer::builder(quota).context(context.clone()).into_step()?));
         }
+        outer.push(Box::new(match_route));
         outer.extend(self.guards.into_iter().map(|guard| guard.0));
         let mut jwt = VerifyJwtLayer::builder().context(context.clone());
         for issuer in self.issuers {

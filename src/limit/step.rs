@@ -26,13 +26,10 @@ impl Step for Flood {
 
     fn check(&self, _parts: &mut request::Parts, exchange: &Exchange) -> Check {
         let Some(client) = exchange.client() else {
-            return Check::Refuse(match exchange.route() {
-                None => Refusal::stacked_wrongly("LimitFloodLayer", "MatchRouteLayer"),
-                Some(_) => Refusal::misconfigured(
-                    "the client's address is not known: put PeerAddress into each request's extensions, or serve \
-                     with into_make_service_with_connect_info::<SocketAddr>()",
-                ),
-            });
+            return Check::Refuse(Refusal::misconfigured(
+                "the client's address is not known to LimitFloodLayer: put PeerAddress into each request's extensions, \
+                 or serve with into_make_service_with_connect_info::<SocketAddr>(), and stack MatchRouteLayer outside",
+            ));
         };
         match self.check.check(client) {
             Ok(()) => Check::Permit,
