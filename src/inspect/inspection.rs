@@ -50,7 +50,7 @@ impl Inspection {
     }
 
     /// Reads one string with the rules and every detector; adds to the findings and to the coverage. `place` tells
-    /// where the string stands, and is asked only when something was found.
+    /// where the string stands, and is asked only when something that was found is kept.
     pub(super) fn read(
         &self,
         text: &str,
@@ -62,8 +62,9 @@ impl Inspection {
         let mut pointer: Option<String> = None;
         let mut note = |finding: Finding| {
             if self.action(finding.category) != Action::Off {
-                let pointer = pointer.get_or_insert_with(&place).as_str();
-                findings.push(finding.at(pointer));
+                findings.push_at(finding, |kept| {
+                    kept.pointer = pointer.get_or_insert_with(&place).as_str().into();
+                });
             }
         };
         let scanned = self.0.rules.scan(text, provenance, &mut note);

@@ -43,12 +43,12 @@ impl Inspect {
             let Some(text) = document.node(part.node).and_then(Node::as_str) else {
                 return Err(unreadable(format!(
                     "{} is a prompt part and no string",
-                    document.pointer(part.node)
+                    document.place(part.node)
                 )));
             };
             self.inspection
-                .read(text, provenance(part.role), || document.pointer(part.node), findings, coverage)
-                .map_err(|error| unreadable(error.to_string()).at(document.pointer(part.node)))?;
+                .read(text, provenance(part.role), || document.place(part.node), findings, coverage)
+                .map_err(|error| unreadable(error.to_string()).at(document.place(part.node)))?;
         }
         Ok(())
     }

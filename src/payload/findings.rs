@@ -129,12 +129,19 @@ impl Findings {
 
     /// Adds one. When the list is full it is counted, and kept only if it is of a higher severity than one held.
     pub fn push(&mut self, finding: Finding) {
+        self.push_at(finding, |_| {});
+    }
+
+    /// The same; `place` finds out where it stands, which takes time, and is asked only for what is kept.
+    pub(crate) fn push_at(&mut self, mut finding: Finding, place: impl FnOnce(&mut Finding)) {
         if self.list.len() < Self::MOST {
+            place(&mut finding);
             self.list.push(finding);
             return;
         }
         self.dropped += 1;
         if let Some(weaker) = self.list.iter_mut().find(|held| held.severity < finding.severity) {
+            place(&mut finding);
             *weaker = finding;
         }
     }

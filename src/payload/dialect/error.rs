@@ -51,7 +51,7 @@ impl DialectError {
     }
 
     pub(super) fn at_id(kind: DialectErrorKind, document: &Document, node: NodeId) -> Self {
-        Self { kind, pointer: document.pointer(node) }
+        Self { kind, pointer: document.place(node) }
     }
 
     pub(super) fn top(kind: DialectErrorKind) -> Self {

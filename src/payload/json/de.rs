@@ -14,7 +14,7 @@ impl<'de> Node<'de> {
     /// An error names the pointer of the value that does not fit, counted from this node.
     pub fn deserialize<T: Deserialize<'de>>(self) -> Result<T, DeserializeError> {
         T::deserialize(self).map_err(|error: DeserializeError| match error.node() {
-            Some(node) => error.with_pointer(&pointer::of(self, node)),
+            Some(node) => error.with_pointer(&pointer::of(self, node, pointer::push_key)),
             None => error,
         })
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use serde::Deserialize;
 
-use super::error::{JsonError, JsonErrorKind};
+use super::error::{JsonError, JsonErrorKind, push_key_bounded};
 use super::node::{Node, NodeId};
 use super::parse;
 use super::tape::{SOURCE_LIMIT, Shared, Tag};
@@ -92,7 +92,13 @@ impl Document {
     /// Worked out on demand, in a time that grows with the number of siblings on the way. Keys come as they are:
     /// what a sender chose to write. Empty for the root and for ids of another document.
     pub fn pointer(&self, id: NodeId) -> String {
-        pointer::of(self.root(), id)
+        pointer::of(self.root(), id, pointer::push_key)
+    }
+
+    /// The pointer for messages and records: long keys are shortened (`…`) and control characters replaced, since keys
+    /// are chosen by the sender, as they are in [`JsonError::pointer`].
+    pub(crate) fn place(&self, id: NodeId) -> String {
+        pointer::of(self.root(), id, push_key_bounded)
     }
 
     /// Every string value, in the order of the source.

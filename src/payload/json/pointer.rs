@@ -16,8 +16,8 @@ pub(super) fn resolve<'a>(root: Node<'a>, pointer: &str) -> Option<Node<'a>> {
     })
 }
 
-/// The pointer of the value `id`, or of the member whose key it is.
-pub(super) fn of(root: Node<'_>, id: NodeId) -> String {
+/// The pointer of the value `id`, or of the member whose key it is; `push_key` writes the keys on the way.
+pub(super) fn of(root: Node<'_>, id: NodeId, push_key: fn(&mut String, &str)) -> String {
     let mut pointer = String::new();
     let mut node = root;
     while node.id() != id {
@@ -43,7 +43,7 @@ pub(super) fn of(root: Node<'_>, id: NodeId) -> String {
     pointer
 }
 
-fn push_key(pointer: &mut String, key: &str) {
+pub(super) fn push_key(pointer: &mut String, key: &str) {
     pointer.push('/');
     for character in key.chars() {
         match character {
