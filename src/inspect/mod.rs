@@ -4,7 +4,8 @@
 //!    calls and results. Long strings are read to their end.
 //! 2. A string is read as it was sent and, where it wears a disguise, as it reads without: compatibility forms,
 //!    look-alikes, invisible characters, tags; base64, hexadecimal, escapes; leet, spelled-out, turned and reversed
-//!    letters. One level deep.
+//!    letters. One level deep. What was said in pieces, blocks of one message or messages of one role, is read across
+//!    their seams as well, by the rules; a [`Detector`] gets the pieces.
 //! 3. One pass over the text looks for the literals of all [`Rule`]s; a rule's pattern runs only around its own.
 //!    Whatever the text says, the time stays in proportion to its length.
 //! 4. A [`Finding`](crate::payload::Finding) of high severity refuses the request (400), one of medium severity is noted
@@ -40,6 +41,7 @@ mod layer;
 mod normalise;
 mod rule;
 mod rule_set;
+mod seams;
 mod step;
 mod sweep;
 #[cfg(test)]

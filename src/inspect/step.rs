@@ -1,6 +1,7 @@
 use http::request;
 
 use super::inspection::Inspection;
+use super::seams;
 use super::text::Provenance;
 use crate::exchange::{Check, Exchange, InspectionFacts, RequestPayload, Step, StepId};
 use crate::payload::{Coverage, Findings, Node, Role};
@@ -50,6 +51,7 @@ impl Inspect {
                 .read(text, provenance(part.role), || document.place(part.node), findings, coverage)
                 .map_err(|error| unreadable(error.to_string()).at(document.place(part.node)))?;
         }
+        seams::read(&self.inspection, document, &facts.parts, findings);
         Ok(())
     }
 
@@ -77,7 +79,7 @@ impl Inspect {
 const UNREADABLE: &str = "the content cannot be inspected now";
 
 /// Where a part comes from, as far as its role tells. Whatever the client tells of earlier turns is its own word.
-fn provenance(role: Role) -> Provenance {
+pub(super) fn provenance(role: Role) -> Provenance {
     match role {
         Role::System | Role::Developer | Role::ToolDefinition => Provenance::Instructions,
         Role::Tool => Provenance::Document,

@@ -67,6 +67,12 @@ impl<'a> Node<'a> {
         matches!(self.tag(), Tag::Key | Tag::EscapedKey)
     }
 
+    /// The key of the member whose value this is; `None` for elements of arrays, keys and the root.
+    pub(crate) fn name(self) -> Option<&'a str> {
+        let before = Self::new(self.shared, self.index.checked_sub(1)?);
+        before.as_str().filter(|_| before.is_key())
+    }
+
     /// Whether this is `null`.
     pub fn is_null(self) -> bool {
         self.tag() == Tag::Null
