@@ -110,7 +110,7 @@ fn a_word_that_is_not_one_is_refused_with_those_there_are() {
         ),
         (
             "[[routes]]\ndialect = \"openai\"",
-            "line 2, column 11: routes[0].dialect: \"openai\" is not a dialect; use \"openai-chat\", \"openai-responses\", \"anthropic-messages\", \"ollama-generate\", \"ollama-chat\", \"generate\" or \"json\"",
+            "line 2, column 11: routes[0].dialect: \"openai\" is not a dialect; use \"openai-chat\", \"openai-responses\", \"openai-completions\", \"openai-embeddings\", \"anthropic-messages\", \"ollama-generate\", \"ollama-chat\", \"ollama-admin\", \"tgi-generate\", \"gemini\", \"mcp\", \"generate\" or \"json\"",
         ),
         (
             "[inspection]\ninjection.overide = \"flag\"",
