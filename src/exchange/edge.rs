@@ -213,11 +213,22 @@ const STRIPPED: [&str; 22] = [
     "x-tenant-id",
 ];
 
+/// Beginnings of names by which proxies that sign users in tell who they are.
+const FAMILIES: [&str; 5] = [
+    "x-auth-request-",
+    "x-goog-authenticated-user-",
+    "x-ms-client-principal",
+    "cf-access-",
+    "tailscale-user-",
+];
+
 /// Takes away names that others obey, and every name with `_`, which some servers read as `-`.
 fn strip(headers: &mut HeaderMap) {
     let unwanted = |name: &HeaderName| {
         let name = name.as_str();
-        name.contains('_') || name.starts_with("x-auth-request-") || STRIPPED.contains(&name)
+        name.contains('_')
+            || FAMILIES.iter().any(|family| name.starts_with(family))
+            || STRIPPED.contains(&name)
     };
     let names: Vec<HeaderName> = headers.keys().filter(|name| unwanted(name)).cloned().collect();
     for name in names {
