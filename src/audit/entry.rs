@@ -1,8 +1,9 @@
 use crate::clock::UnixTime;
-use crate::exchange::{End, Exchange, Record, StepId};
+use crate::exchange::{End, Exchange, Record, RequestId, StepId};
 use crate::payload::{Coverage, Finding};
-use crate::principal::{AddressPrefix, Application, Principal, TenantId};
+use crate::principal::{AddressPrefix, Application, ClientAddress, Principal, TenantId};
 use crate::refusal::{Refusal, escaped};
+use crate::route::Route;
 use jiff::Timestamp;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
@@ -16,15 +17,13 @@ pub struct AuditEntry {
     /// When the request's head had arrived.
     pub time: UnixTime,
     /// The request's id, as the caller sees it in `x-request-id`.
-    pub request_id: Box<str>,
+    pub request_id: RequestId,
     /// The id that the client gave it.
     pub client_request_id: Option<Box<str>>,
     /// Where it came from.
-    pub client: Option<String>,
-    /// The pattern of the route; the path itself is the caller's text and is not kept.
-    pub route: Option<Box<str>>,
-    /// What was asked for.
-    pub action: Option<Box<str>>,
+    pub client: Option<ClientAddress>,
+    /// The route; the path itself is the caller's text and is not kept.
+    pub route: Option<Arc<Route>>,
     /// Who asked.
     pub principal: Option<Principal>,
     /// How the exchange ended.
@@ -58,14 +57,12 @@ pub struct Aggregate {
 
 impl AuditEntry {
     pub(super) fn of(exchange: &Exchange, end: End, config: Option<Arc<str>>) -> Self {
-        let route = exchange.route();
         Self {
             time: exchange.started(),
-            request_id: exchange.request_id().into(),
+            request_id: exchange.id(),
             client_request_id: exchange.client_request_id().map(Into::into),
-            client: exchange.client().map(|client| client.to_string()),
-            route: route.map(|route| route.pattern().into()),
-            action: route.map(|route| route.action_name().as_str().into()),
+            client: exchange.client(),
+            route: exchange.route().cloned(),
             principal: exchange.principal().cloned(),
             end,
             refusal: exchange.refusal(),
@@ -74,6 +71,16 @@ impl AuditEntry {
             aggregate: None,
             dropped_so_far: 0,
         }
+    }
+
+    /// The pattern of the route.
+    pub fn pattern(&self) -> Option<&str> {
+        self.route.as_deref().map(Route::pattern)
+    }
+
+    /// What was asked for.
+    pub fn action(&self) -> Option<&str> {
+        self.route.as_deref().map(|route| route.action_name().as_str())
     }
 
     /// `permitted`, `refused`, or `cut` for an answer that was ended early.
@@ -102,9 +109,9 @@ impl AuditEntry {
         tracing::info!(
             target: "portcullis::audit",
             request_id = &*self.request_id,
-            client = self.client.as_deref(),
-            route = self.route.as_deref(),
-            action = self.action.as_deref(),
+            client = self.client.map(tracing::field::display),
+            route = self.pattern(),
+            action = self.action(),
             subject = subject.map(escaped).as_deref(),
             model = model.map(escaped).as_deref(),
             decision = self.decision(),
@@ -129,12 +136,12 @@ impl Serialize for AuditEntry {
         let refusal = self.refusal.as_ref();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("time", &rfc3339(self.time))?;
-        map.serialize_entry("request_id", &self.request_id)?;
+        map.serialize_entry("request_id", &*self.request_id)?;
         map.serialize_entry("client_request_id", &self.client_request_id)?;
-        map.serialize_entry("client", &self.client)?;
+        map.serialize_entry("client", &self.client.map(ClientAddress::ip))?;
         map.serialize_entry("method", record.method.as_str())?;
-        map.serialize_entry("route", &self.route)?;
-        map.serialize_entry("action", &self.action)?;
+        map.serialize_entry("route", &self.pattern())?;
+        map.serialize_entry("action", &self.action())?;
         map.serialize_entry("principal", &principal.map(|who| Who(who, record)))?;
         map.serialize_entry("model", &record.read.as_ref().and_then(|read| read.model.as_deref()))?;
         map.serialize_entry("decision", self.decision())?;
@@ -238,7 +245,7 @@ struct Scanned<'a>(&'a Coverage);
 impl Serialize for Scanned<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(5))?;
-        map.serialize_entry("rules", &self.0.rules)?;
+        map.serialize_entry("rules", &*self.0.rules)?;
         map.serialize_entry("parts", &self.0.parts)?;
         map.serialize_entry("bytes", &self.0.bytes)?;
         map.serialize_entry("normalised", &self.0.normalised)?;

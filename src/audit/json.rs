@@ -78,6 +78,7 @@ impl<'o> Serializer for Json<'o> {
         if !is_plain(text.as_bytes()) {
             return text.serialize(&mut serde_json::Serializer::with_formatter(self.0, Line));
         }
+        self.0.reserve(text.len() + 2);
         self.0.push(b'"');
         self.0.extend_from_slice(text.as_bytes());
         self.0.push(b'"');
@@ -224,15 +225,19 @@ impl ser::SerializeStruct for Several<'_> {
 
 /// Whether a text is ASCII that can be seen, and nothing in it needs an escape.
 fn is_plain(text: &[u8]) -> bool {
-    let (words, rest) = text.as_chunks();
-    let mut last = [b' '; 8];
-    last[..rest.len()].copy_from_slice(rest);
-    words.iter().chain([&last]).all(|word| is_plain_word(u64::from_le_bytes(*word)))
+    let word = |bytes: &[u8; 8]| is_plain_word(u64::from_le_bytes(*bytes));
+    match text.last_chunk() {
+        // The last eight bytes overlap those before them, or are those.
+        Some(last) => text.as_chunks().0.iter().all(word) && word(last),
+        None => is_plain_word(text.iter().fold(ONES * 0x20, |word, byte| word << 8 | u64::from(*byte))),
+    }
 }
+
+/// One in every byte.
+const ONES: u64 = u64::MAX / 255;
 
 /// The same for eight bytes at once: each test leaves the high bit of a byte that fails it.
 fn is_plain_word(word: u64) -> bool {
-    const ONES: u64 = u64::MAX / 255;
     let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;
     let control = word.wrapping_sub(ONES * 0x20) & !word;
     let delete = word.wrapping_add(ONES);

@@ -113,7 +113,7 @@ impl Lane {
         } else {
             let mut first = entry.counted_once(prefix);
             if !is_told_apart {
-                (first.client, first.route, first.action) = (None, None, None);
+                (first.client, first.route) = (None, None);
             }
             tally.sum = Some(Box::new(first));
         }
@@ -162,7 +162,7 @@ impl Lane {
 
 impl Sort {
     fn of(entry: &AuditEntry, prefix: Option<AddressPrefix>) -> Self {
-        let (route, status) = (entry.route.clone(), entry.record.status);
+        let (route, status) = (entry.pattern().map(Into::into), entry.record.status);
         Self { prefix, route, decision: entry.decision(), reason: entry.reason(), status }
     }
 

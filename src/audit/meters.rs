@@ -4,7 +4,7 @@
 use super::entry::AuditEntry;
 
 pub(super) fn count(entry: &AuditEntry) {
-    let route = entry.route.as_deref().unwrap_or("none").to_owned();
+    let route = entry.pattern().unwrap_or("none").to_owned();
     let decision = entry.decision();
     let reason = entry.reason().unwrap_or("none");
     metrics::counter!("portcullis_requests_total", "route" => route.clone(), "decision" => decision, "reason" => reason)

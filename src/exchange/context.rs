@@ -1,7 +1,10 @@
 use super::{Ran, StepId};
 use crate::clock::{SharedClock, SystemClock, UnixTime};
 use crate::refusal::Respond;
+use http::HeaderValue;
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -84,14 +87,44 @@ impl RequestIds {
         Self { prefix: random.hash_one(0u8), next: AtomicU64::new(random.hash_one(1u8) >> 32) }
     }
 
-    /// The next id: 32 hexadecimal digits.
-    pub fn next(&self) -> Box<str> {
+    /// The next id.
+    pub fn next(&self) -> RequestId {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let number = u128::from(self.prefix) << 64 | u128::from(number);
         let mut digits = [0; 32];
         for (digit, place) in digits.iter_mut().rev().zip(0..) {
             *digit = b"0123456789abcdef"[(number >> (4 * place)) as usize & 15];
         }
-        str::from_utf8(&digits).expect("hexadecimal digits are ASCII").into()
+        RequestId(digits)
+    }
+}
+
+/// The id of a request: 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId([u8; 32]);
+
+impl RequestId {
+    pub(super) fn header(&self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.0).expect("hexadecimal digits stand in any header")
+    }
+}
+
+impl Deref for RequestId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        str::from_utf8(&self.0).expect("hexadecimal digits are ASCII")
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
     }
 }

@@ -26,7 +26,7 @@ mod step;
 mod tests;
 
 pub use crate::body::CheckedBody;
-pub use context::{Context, RequestIds};
+pub use context::{Context, RequestId, RequestIds};
 pub use edge::{EdgeError, EdgeRules};
 pub use entry::{MatchRouteLayer, MatchRouteLayerBuilder};
 pub use observer::{AnswerObserver, Cut, End, Released, Stage};

@@ -153,7 +153,7 @@ impl Record {
 #[non_exhaustive]
 pub struct CredentialFacts {
     /// The key's name (`kid`) that checked the signature.
-    pub key_id: Option<String>,
+    pub key_id: Option<Arc<str>>,
     /// The signature's algorithm, as JWS names it (RFC 7518 §3.1).
     pub algorithm: Option<&'static str>,
     /// Whether the credential had been verified before and was remembered.
@@ -169,7 +169,7 @@ pub struct ReadFacts {
     /// The dialect that read it.
     pub dialect: Option<&'static str>,
     /// The model asked for.
-    pub model: Option<String>,
+    pub model: Option<Arc<str>>,
     /// Whether the client asked for a streamed answer.
     pub stream: bool,
 }
@@ -189,9 +189,9 @@ pub struct InspectionFacts {
 #[non_exhaustive]
 pub struct LimitFacts {
     /// The plan whose limits applied.
-    pub plan: Option<String>,
+    pub plan: Option<Arc<str>>,
     /// The limit that refused, by name.
-    pub exceeded: Option<String>,
+    pub exceeded: Option<Arc<str>>,
     /// How the plan's limits stood after this request was counted.
     pub levels: Vec<LimitLevel>,
 }

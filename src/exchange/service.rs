@@ -253,9 +253,7 @@ impl Run {
             step.answer(&mut head, &self.exchange);
         }
         if self.opened.take().is_some() {
-            let id =
-                HeaderValue::from_str(self.exchange.request_id()).expect("request ids are visible ASCII");
-            head.headers.insert(REQUEST_ID, id);
+            head.headers.insert(REQUEST_ID, self.exchange.id().header());
         }
         Response::from_parts(head, body)
     }

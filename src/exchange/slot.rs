@@ -1,6 +1,6 @@
 use super::observer::{AnswerObserver, End, Stage};
 use super::pipeline::{Observers, Pipeline};
-use super::{Context, Ran, Record, StepId};
+use super::{Context, Ran, Record, RequestId, StepId};
 use crate::clock::{SharedClock, UnixTime};
 use crate::payload::{Document, Edit, PayloadFacts};
 use crate::principal::{ClientAddress, Principal};
@@ -24,7 +24,7 @@ pub struct Exchange(Arc<Inner>);
 
 struct Inner {
     context: Context,
-    request_id: Box<str>,
+    request_id: RequestId,
     client_request_id: Option<Box<str>>,
     started: UnixTime,
     started_at: Duration,
@@ -73,9 +73,8 @@ impl Exchange {
         let clock = context.clock();
         let client_request_id = client_request_id(parts);
         let request_id = context.ids().next();
-        let value = HeaderValue::from_str(&request_id).expect("an id of ours is hexadecimal");
         // The handler and its logs see the same id as the caller and the record, and no other.
-        parts.headers.insert(REQUEST_ID, value);
+        parts.headers.insert(REQUEST_ID, request_id.header());
         let exchange = Self(Arc::new(Inner {
             request_id,
             client_request_id,
@@ -101,6 +100,11 @@ impl Exchange {
     /// The request's id, for the caller, the logs and the record.
     pub fn request_id(&self) -> &str {
         &self.0.request_id
+    }
+
+    /// The same, to keep.
+    pub fn id(&self) -> RequestId {
+        self.0.request_id
     }
 
     /// The id that the client gave the request in `x-request-id`, if it is 1 to 128 of `[A-Za-z0-9._-]`. It is the

@@ -19,6 +19,8 @@ struct Inner {
     rules: RuleSet,
     detectors: Vec<Arc<dyn Detector>>,
     actions: Actions,
+    /// The names of all that reads, for the record.
+    readers: Arc<str>,
 }
 
 impl Inspection {
@@ -85,12 +87,7 @@ impl Inspection {
 
     /// A coverage with nothing in it, by these rules and detectors.
     pub(super) fn coverage(&self) -> Coverage {
-        let mut rules = self.0.rules.version().to_owned();
-        for detector in &self.0.detectors {
-            rules.push(' ');
-            rules.push_str(detector.name());
-        }
-        Coverage { rules: rules.into(), ..Coverage::default() }
+        Coverage { rules: self.0.readers.clone(), ..Coverage::default() }
     }
 }
 
@@ -193,7 +190,9 @@ impl InspectionBuilder {
     /// The inspection. Compiles the built-in rules, unless others were given.
     pub fn build(self) -> Inspection {
         let rules = self.rules.unwrap_or_else(RuleSet::builtin);
-        Inspection(Arc::new(Inner { rules, detectors: self.detectors, actions: self.actions }))
+        let names = self.detectors.iter().map(|detector| detector.name());
+        let readers = std::iter::once(rules.version()).chain(names).collect::<Vec<_>>().join(" ").into();
+        Inspection(Arc::new(Inner { rules, detectors: self.detectors, actions: self.actions, readers }))
     }
 }
 

@@ -78,7 +78,7 @@ impl Judge {
         exchange.set_principal(verified.principal.clone())?;
         exchange.record(|record| {
             record.credential = Some(CredentialFacts {
-                key_id: verified.kid.as_deref().map(Into::into),
+                key_id: verified.kid.clone(),
                 algorithm: Some(verified.algorithm.name()),
                 remembered,
             });

@@ -27,7 +27,7 @@ pub(super) struct Verifier {
 #[derive(Debug)]
 pub(super) struct Verified {
     pub(super) principal: Principal,
-    pub(super) kid: Option<Box<str>>,
+    pub(super) kid: Option<Arc<str>>,
     pub(super) algorithm: Algorithm,
     issuer: usize,
     key: Thumbprint,

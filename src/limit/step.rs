@@ -202,7 +202,7 @@ fn decided(
             let (exceeded, refusal) = limits.prepared(plan).refusal(&refused, charged);
             exchange.record(|record| {
                 if let Some(facts) = &mut record.limits {
-                    facts.exceeded = exceeded.map(|name| name.to_string());
+                    facts.exceeded = exceeded;
                 }
             });
             Err(refusal)
@@ -213,7 +213,7 @@ fn decided(
 fn note_plan(limits: &Limits, plan: usize, exchange: &Exchange) {
     exchange.record(|record| {
         let facts = record.limits.get_or_insert_default();
-        facts.plan = Some(limits.prepared(plan).name.to_string());
+        facts.plan = Some(limits.prepared(plan).name.clone());
     });
 }
 

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What kind of thing a detector saw.
 ///
@@ -193,7 +194,7 @@ impl Extend<Finding> for Findings {
 #[non_exhaustive]
 pub struct Coverage {
     /// The version of the rules that read the text.
-    pub rules: Cow<'static, str>,
+    pub rules: Arc<str>,
     /// Strings that were read: prompt parts and names of members.
     pub parts: usize,
     /// Their bytes, as sent.

@@ -22,10 +22,18 @@ pub(super) fn understand(
     let rules = exchange.route().map_or(&strictest, |route| route.field_rules());
     let (document, mut facts) = dialect.accept_by(Document::parse(bytes)?, rules)?;
     dialect.read_path(path, &mut facts)?;
-    let model = facts.model.as_ref().map(|model| model.chars().take(MODEL_CHARS).collect());
+    let model = facts.model.as_ref().map(recorded);
     let read = ReadFacts { bytes: length, dialect: Some(dialect.name()), model, stream: facts.stream };
     exchange.record(|record| record.read = Some(read));
     let prepared = document.source().len();
     exchange.set_payload(RequestPayload { document, facts: Arc::new(facts) })?;
     Ok(prepared)
+}
+
+/// The name as it is recorded. It has at least as many bytes as characters, so most names need no counting.
+fn recorded(model: &Arc<str>) -> Arc<str> {
+    if model.len() <= MODEL_CHARS {
+        return model.clone();
+    }
+    model.char_indices().nth(MODEL_CHARS).map_or_else(|| model.clone(), |(end, _)| model[..end].into())
 }

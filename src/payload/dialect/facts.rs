@@ -2,6 +2,7 @@
 
 use crate::payload::fields::{Field, FieldClass};
 use crate::payload::json::NodeId;
+use std::sync::Arc;
 
 /// Who speaks in a part of a prompt.
 ///
@@ -43,7 +44,7 @@ pub struct PromptPart {
 #[non_exhaustive]
 pub struct PayloadFacts {
     /// The model asked for.
-    pub model: Option<String>,
+    pub model: Option<Arc<str>>,
     /// Where the model is named.
     pub model_node: Option<NodeId>,
     /// Every string that may reach the model, in the order they were read.

@@ -55,7 +55,7 @@ impl Dialect for Gemini {
             "streamGenerateContent" => facts.stream = true,
             _ => return Err(refused()),
         }
-        facts.model = Some(model.to_owned());
+        facts.model = Some(model.into());
         Ok(())
     }
 

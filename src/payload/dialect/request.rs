@@ -140,7 +140,7 @@ impl<'d> RequestReader<'d> {
         if model.is_empty() || model.len() > MODEL_LIMIT {
             return self.expected("the name of a model", node);
         }
-        self.facts.model = Some(model.to_owned());
+        self.facts.model = Some(model.into());
         self.facts.model_node = Some(node.id());
         Ok(())
     }

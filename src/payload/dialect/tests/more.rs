@@ -151,7 +151,7 @@ fn gemini_has_its_model_and_its_streaming_in_the_path() {
         let mut facts = read(&Gemini, &gemini());
         Gemini.read_path(path, &mut facts).map(|()| (facts.model.unwrap(), facts.stream))
     };
-    let model = || "gemini-2.5-flash".to_owned();
+    let model = || std::sync::Arc::from("gemini-2.5-flash");
     assert_eq!(path("/v1beta/models/gemini-2.5-flash:generateContent"), Ok((model(), false)));
     assert_eq!(path("/models/gemini-2.5-flash:streamGenerateContent"), Ok((model(), true)));
     for wrong in [
