@@ -20,11 +20,10 @@ pub(super) fn encoded_runs(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let mut runs: Vec<Range<usize>> = Vec::new();
     // A run of 31 digits holds one whole aligned block of 16; ordinary words hold none.
-    for (index, block) in bytes.chunks_exact(16).enumerate() {
+    for (index, block) in bytes.as_chunks::<16>().0.iter().enumerate() {
         let at = index * 16;
         // Two questions, the cheap one first: prose has a space in next to every block.
-        if block.iter().copied().min() <= Some(b' ')
-            || !block.is_ascii()
+        if block.iter().fold(false, |spaced, &byte| spaced | (byte <= b' '))
             || block.iter().fold(false, |strange, &byte| strange | !is_digit(byte))
             || runs.last().is_some_and(|run| run.end > at)
         {
