@@ -11,6 +11,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::limits::{PreparedLimit, PreparedPlan};
@@ -61,19 +62,19 @@ pub(super) fn write(headers: &mut HeaderMap, plan: &PreparedPlan, levels: &[Limi
     }
     let told =
         || plan.limits.iter().filter(|l| is_told(&l.limit)).filter_map(|l| Some((l, level_of(l, levels)?)));
-    let mut digits = itoa::Buffer::new();
-    let mut text = String::with_capacity(48 * levels.len());
-    for (limit, level) in told() {
-        let left = left(level).min(LARGEST);
-        let wait = if left == 0 { level.until_next } else { level.until_full };
-        text.push_str(if text.is_empty() { "\"" } else { ", \"" });
-        text.push_str(&limit.name);
-        text.push_str("\";r=");
-        text.push_str(digits.format(left));
-        text.push_str(";t=");
-        text.push_str(digits.format(whole_seconds(wait).min(LARGEST)));
-    }
-    insert(headers, RATELIMIT, &text);
+    let mut lines = Lines::with_capacity(5, 64 * levels.len());
+    lines.add(RATELIMIT, |text| {
+        for (number, (limit, level)) in told().enumerate() {
+            let left = left(level).min(LARGEST);
+            let wait = if left == 0 { level.until_next } else { level.until_full };
+            text.push_str(if number == 0 { "\"" } else { ", \"" });
+            text.push_str(&limit.name);
+            text.push_str("\";r=");
+            push_number(text, left);
+            text.push_str(";t=");
+            push_number(text, whole_seconds(wait).min(LARGEST));
+        }
+    });
     for (measure, names) in [Measure::Requests, Measure::Usage].into_iter().zip(OPENAI) {
         let of_measure = told().filter(|(l, _)| l.limit.measure() == measure);
         let Some((limit, level)) =
@@ -83,11 +84,46 @@ pub(super) fn write(headers: &mut HeaderMap, plan: &PreparedPlan, levels: &[Limi
         };
         let [limit_name, remaining, reset] = names;
         headers.insert(limit_name, limit.capacity.clone());
-        headers.insert(remaining, HeaderValue::from(left(level)));
-        text.clear();
-        write_duration(&mut text, level.until_full);
-        insert(headers, reset, &text);
+        lines.add(remaining, |text| push_number(text, left(level)));
+        lines.add(reset, |text| write_duration(text, level.until_full));
     }
+    lines.insert_into(headers);
+}
+
+/// Headers whose values are written one after the other into one buffer, which they share.
+struct Lines {
+    text: String,
+    /// Each name, and where its value ends.
+    ends: Vec<(HeaderName, usize)>,
+}
+
+impl Lines {
+    fn with_capacity(lines: usize, bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), ends: Vec::with_capacity(lines) }
+    }
+
+    fn add(&mut self, name: HeaderName, write: impl FnOnce(&mut String)) {
+        write(&mut self.text);
+        self.ends.push((name, self.text.len()));
+    }
+
+    /// Those that say something.
+    fn insert_into(self, headers: &mut HeaderMap) {
+        let text = Bytes::from(self.text);
+        let mut start = 0;
+        for (name, end) in self.ends {
+            if let Ok(value) = HeaderValue::from_maybe_shared(text.slice(start..end))
+                && start < end
+            {
+                headers.insert(name, value);
+            }
+            start = end;
+        }
+    }
+}
+
+fn push_number(text: &mut String, number: u64) {
+    text.push_str(itoa::Buffer::new().format(number));
 }
 
 /// The `RateLimit-Policy` of a plan: `"requests-per-minute";q=20;w=60`.
@@ -140,21 +176,13 @@ fn left(level: &LimitLevel) -> u64 {
     u64::try_from(level.left).unwrap_or(0)
 }
 
-fn insert(headers: &mut HeaderMap, name: HeaderName, text: &str) {
-    if let Ok(value) = HeaderValue::from_str(text)
-        && !text.is_empty()
-    {
-        headers.insert(name, value);
-    }
-}
-
 /// As OpenAI writes durations: `0s`, `120ms`, `17s`, `6m0s`, `1h0m5s`; rounded up.
 fn write_duration(text: &mut String, duration: Duration) {
     let millis = u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
     let seconds = whole_seconds(duration);
     let (hours, minutes, rest) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     let mut write = |number: u64, unit| {
-        text.push_str(itoa::Buffer::new().format(number));
+        push_number(text, number);
         text.push_str(unit);
     };
     if (1..=999).contains(&millis) {

@@ -1,6 +1,6 @@
 //! What a tier may use: plans, and the set of plans a gate knows.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;

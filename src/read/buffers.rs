@@ -3,7 +3,7 @@
 use crate::exchange::Exchange;
 use crate::principal::ClientAddress;
 use crate::refusal::{Refusal, RefusalKind};
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
