@@ -3,7 +3,7 @@
 use crate::measure::{Report, nanos, nanos_of_both};
 use crate::world::{AUDIENCE, bearer, chat_body, drive, prose, request};
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::{HeaderValue, Request, Response};
 use bytes::Bytes;
 use portcullis::authorize::AuthorizeLayer;
 use portcullis::exchange::{Check, Context, Exchange, MatchRouteLayer, Step, StepId, StepLayer};
@@ -28,10 +28,14 @@ impl Step for Permit {
     }
 }
 
-/// A service that answers at once.
+/// A service that answers at once, with a head as answers have one.
 fn innermost()
 -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = impl Send> + Clone {
-    service_fn(|_request: Request<Body>| std::future::ready(Ok(Response::new(Body::empty()))))
+    service_fn(|_request: Request<Body>| {
+        let mut answer = Response::new(Body::empty());
+        answer.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+        std::future::ready(Ok(answer))
+    })
 }
 
 /// What a service costs, made ready and asked.
