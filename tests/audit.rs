@@ -11,7 +11,7 @@ use portcullis::audit::{AuditEntry, AuditLog, AuditLogBuilder, AuditSink, JsonLi
 use portcullis::clock::UnixTime;
 use portcullis::gate::GateBuilder;
 use portcullis::limit::{FloodQuota, Per, Plan};
-use portcullis::payload::PlainGenerate;
+use portcullis::payload::{PlainGenerate, UnknownFields};
 use portcullis::principal::PeerAddress;
 use portcullis::route::Route;
 use portcullis::testing::{FakeClock, Issuer};
@@ -228,6 +228,49 @@ async fn an_open_route_cannot_be_used_to_fill_the_disk_either() {
 }
 
 #[tokio::test]
+async fn strangers_who_are_only_observed_cannot_fill_the_disk_and_the_first_say_what_would_be_refused() {
+    let (log, records) = log();
+    let until = UnixTime::from_secs(1_800_000_000 + 24 * 60 * 60);
+    let world = World::with(log, |gate| gate.danger_observe(until));
+    let nowhere = || Request::get("/nowhere").body(Body::empty()).unwrap();
+    for _ in 0..1_000 {
+        body(world.ask("192.0.2.7", None).await).await;
+        body(world.send("192.0.2.7", nowhere()).await).await;
+    }
+    for n in 0..1_000 {
+        let address = format!("2001:db8:{n:x}::1");
+        body(world.send(&address, nowhere()).await).await;
+    }
+    let alice = world.credential("alice");
+    for _ in 0..20 {
+        body(world.ask("192.0.2.9", Some(&alice)).await).await;
+    }
+    assert!(world.log.flush(SOON));
+    let records: Vec<Value> = records.try_iter().collect();
+    let of_alice = records.iter().filter(|record| record["principal"]["subject"] == "alice").count();
+    assert_eq!(of_alice, 20, "who has an identity has records of her own");
+    let strangers: Vec<&Value> = records.iter().filter(|record| record["principal"].is_null()).collect();
+    assert!(strangers.len() < 600, "{} records of 3,000 strangers", strangers.len());
+    assert!(strangers.iter().all(|record| record["decision"] == "permitted"));
+    let of = |route: &Value, steps: &[&str]| -> Vec<&Value> {
+        let is_alike = |record: &Value| {
+            let rows = record["would_refuse"].as_array().unwrap().iter();
+            record["route"] == *route
+                && rows.map(|row| row["step"].as_str().unwrap()).eq(steps.iter().copied())
+        };
+        strangers.iter().copied().filter(|record| is_alike(record)).collect()
+    };
+    let without_credential = of(&json!("/generate"), &["authenticate"]);
+    assert_eq!(without_credential.len(), 9, "the first eight, and the number of the others");
+    assert!(without_credential[..8].iter().all(|record| record["aggregate"].is_null()));
+    assert_eq!(without_credential[0]["would_refuse"][0]["reason"], "missing_credential");
+    assert_eq!(without_credential[8]["aggregate"]["count"], 992);
+    let elsewhere = of(&Value::Null, &["route", "authenticate"]);
+    let counted = |record: &Value| record["aggregate"]["count"].as_u64().unwrap_or(1);
+    assert_eq!(elsewhere.iter().map(|record| counted(record)).sum::<u64>(), 2_000, "each is counted once");
+}
+
+#[tokio::test]
 async fn strangers_take_no_slot_of_callers_who_are_known_though_nothing_can_be_written() {
     let (go_on, wait) = mpsc::channel();
     let world = World::new(AuditLog::builder().sink(Stuck(wait, false)).capacity(2));
@@ -317,6 +360,10 @@ async fn every_record_names_the_configuration_that_the_posture_shows() {
     assert!(generation.len() == 16 && generation.bytes().all(|b| b.is_ascii_hexdigit()), "{generation}");
 }
 
+fn speech() -> Route {
+    Route::post("/speech").dialect(PlainGenerate).scope("generate:invoke")
+}
+
 #[test]
 fn a_generation_depends_on_every_setting_and_on_no_key() {
     let generation = |change: fn(GateBuilder) -> GateBuilder| {
@@ -325,7 +372,7 @@ fn a_generation_depends_on_every_setting_and_on_no_key() {
     let plain = generation(|gate| gate);
     // Every world has an issuer with a key of its own.
     assert_eq!(plain, generation(|gate| gate), "the same settings, other keys");
-    let changes: [fn(GateBuilder) -> GateBuilder; 9] = [
+    let changes: [fn(GateBuilder) -> GateBuilder; 15] = [
         |gate| gate.max_body_bytes(7),
         |gate| gate.max_body_time(Duration::from_secs(7)),
         |gate| gate.plan(Plan::new("other").requests(1, Per::Minute)),
@@ -335,6 +382,12 @@ fn a_generation_depends_on_every_setting_and_on_no_key() {
         |gate| gate.accept_api_key_header(),
         |gate| gate.trusted_proxies(["10.0.0.0/8".parse().unwrap()]),
         |gate| gate.output_cap(7),
+        |gate| gate.danger_observe(UnixTime::from_secs(1)),
+        |gate| gate.route(speech().danger_opaque_answer(["audio/mpeg"], 1)),
+        |gate| gate.route(speech().danger_opaque_answer(["audio/mpeg"], 2)),
+        |gate| gate.route(speech().danger_opaque_answer(["audio/wav"], 1)),
+        |gate| gate.route(speech().danger_opaque_body(["audio/wav"], 1)),
+        |gate| gate.route(speech().unknown_fields(UnknownFields::Pass)),
     ];
     let mut seen = vec![plain];
     for (i, change) in changes.into_iter().enumerate() {
