@@ -4,8 +4,10 @@
 
 mod bodies;
 mod cost;
+mod http2;
 mod prompts;
 mod records;
 mod server;
+mod slow;
 mod usage;
 mod wire;
