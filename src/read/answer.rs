@@ -210,6 +210,15 @@ impl<B> fmt::Debug for AnswerBody<B> {
     }
 }
 
+/// Takes the observers of an answer with this head.
+pub(super) fn seal(exchange: &Exchange, head: &response::Parts) -> Result<Pipeline, Refusal> {
+    let Some(pipeline) = exchange.seal() else {
+        return Err(Refusal::misconfigured("two ReadPayloadLayers are stacked: keep one"));
+    };
+    exchange.record(|record| record.status = Some(head.status));
+    Ok(pipeline)
+}
+
 /// What an answer of a type that cannot be read is refused with.
 pub(super) fn unreadable_type(exchange: &Exchange, head: &response::Parts) -> Refusal {
     let content_type =

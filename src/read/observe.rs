@@ -1,6 +1,6 @@
 //! Bodies and answers of requests that are only observed: what cannot be read goes on as it came, and is noted.
 
-use super::answer::{AnswerBody, unreadable_type};
+use super::answer::{AnswerBody, seal, unreadable_type};
 use super::body::RequestBody;
 use super::buffers::Held;
 use super::head::{self, Framing};
@@ -67,10 +67,7 @@ pub(super) fn hand_on<B: Body<Data = Bytes>>(
     exchange: &Exchange,
     held: Option<Held>,
 ) -> Result<Watched<B>, Refusal> {
-    let Some(pipeline) = exchange.seal() else {
-        return Err(Refusal::misconfigured("two ReadPayloadLayers are stacked: keep one"));
-    };
-    exchange.record(|record| record.status = Some(head.status));
+    let pipeline = seal(exchange, &head)?;
     let response = Response::from_parts(head, AnswerBody::unread(body, pipeline, held));
     Ok(Watched { response, whole: false })
 }

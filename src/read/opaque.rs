@@ -1,6 +1,6 @@
 //! Answers of types that the route declares opaque: bounded, gathered, and handed on unread.
 
-use super::answer::{AnswerBody, unreadable};
+use super::answer::{AnswerBody, seal, unreadable};
 use super::buffers::Held;
 use super::head;
 use super::service::Watched;
@@ -28,10 +28,7 @@ pub(super) fn watch<B: Body<Data = Bytes>>(
     exchange: &Exchange,
     held: Option<Held>,
 ) -> Result<Watched<B>, Refusal> {
-    let Some(pipeline) = exchange.seal() else {
-        return Err(Refusal::misconfigured("two ReadPayloadLayers are stacked: keep one"));
-    };
-    exchange.record(|record| record.status = Some(head.status));
+    let pipeline = seal(exchange, &head)?;
     let body = AnswerBody::opaque(body, Opaque::new(bound, pipeline), held);
     Ok(Watched { response: Response::from_parts(head, body), whole: true })
 }

@@ -294,10 +294,7 @@ fn watch<RB: Body<Data = Bytes>>(
         }
         Framing::Unreadable | Framing::Unsaid => (AnswerFraming::Text, Some(unreadable_type())),
     };
-    let Some(pipeline) = exchange.seal() else {
-        return Err(Refusal::misconfigured("two ReadPayloadLayers are stacked: keep one"));
-    };
-    exchange.record(|record| record.status = Some(head.status));
+    let pipeline = answer::seal(exchange, &head)?;
     let mut watch = Watch::new(framing, settings.answer, pipeline);
     if let Some(refusal) = must_be_empty {
         watch.must_be_empty(refusal);

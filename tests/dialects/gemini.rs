@@ -9,7 +9,7 @@ fn asked(text: &str) -> Value {
     json!({ "contents": [{ "role": "user", "parts": [{ "text": text }] }], "generationConfig": { "maxOutputTokens": 30 } })
 }
 
-fn chunk(text: &str, reason: Value, output: u64) -> Value {
+fn chunk(text: &str, reason: Option<&str>, output: u64) -> Value {
     json!({ "candidates": [{ "index": 0, "finishReason": reason, "content": { "role": "model", "parts": [{ "text": text }] } }],
         "modelVersion": "gemini-2.5-flash",
         "usageMetadata": { "promptTokenCount": 5, "candidatesTokenCount": output, "thoughtsTokenCount": 3, "totalTokenCount": 8 } })
@@ -18,16 +18,16 @@ fn chunk(text: &str, reason: Value, output: u64) -> Value {
 #[tokio::test]
 async fn an_answer_settles_with_its_thoughts_whole_and_streamed() {
     let world = World::new();
-    world.serve(JSON, chunk("a time", json!("STOP"), 4));
+    world.serve(JSON, chunk("a time", Some("STOP"), 4).to_string());
     let record = world.settles(WHOLE, &asked("once"), 12).await;
     assert_eq!((&record["model"], &record["body"]["stream"]), (&json!("gemini-2.5-flash"), &json!(false)));
     assert_eq!((&record["action"], &record["route"]), (&json!("generate"), &json!("/v1beta/models/{call}")));
 
-    let chunks = [chunk("a ", Value::Null, 1), chunk("time", json!("STOP"), 4)];
+    let chunks = [chunk("a ", None, 1), chunk("time", Some("STOP"), 4)];
     world.serve(SSE, sse(&chunks));
     let record = world.settles(&format!("{STREAM}?alt=sse"), &asked("once"), 12).await;
     assert_eq!((&record["model"], &record["body"]["stream"]), (&json!("gemini-2.5-flash"), &json!(true)));
-    world.serve(JSON, json!(chunks));
+    world.serve(JSON, json!(chunks).to_string());
     world.settles(STREAM, &asked("once"), 12).await;
 }
 

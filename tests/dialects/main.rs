@@ -96,9 +96,9 @@ impl World {
     }
 
     /// What the server answers from now on.
-    fn serve(&self, content_type: &'static str, answer: impl ToString) {
+    fn serve(&self, content_type: &'static str, answer: impl Into<String>) {
         let mut served = self.served.lock().unwrap();
-        (served.content_type, served.answer) = (content_type, answer.to_string());
+        (served.content_type, served.answer) = (content_type, answer.into());
     }
 
     async fn post(&self, path: &str, body: &Value) -> Reply {

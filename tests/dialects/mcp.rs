@@ -15,7 +15,7 @@ async fn a_call_of_a_tool_is_permitted_whole_and_streamed() {
     let world = World::new();
     let result = json!({ "jsonrpc": "2.0", "id": 1, "result": { "content": [{ "type": "text", "text": "found" }], "isError": false } });
     let asked = call(&json!({ "query": "cats" }));
-    world.serve(JSON, &result);
+    world.serve(JSON, result.to_string());
     let reply = world.post("/mcp", &asked).await;
     assert_eq!((reply.status, reply.json()), (StatusCode::OK, result.clone()));
     assert_eq!(world.seen().unwrap().1, asked);
@@ -25,7 +25,7 @@ async fn a_call_of_a_tool_is_permitted_whole_and_streamed() {
     let progress =
         json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "message": "half" } });
     let answer = sse(&[progress, result]);
-    world.serve(SSE, &answer);
+    world.serve(SSE, &*answer);
     let reply = world.post("/mcp", &asked).await;
     assert_eq!(reply.text, answer);
     assert_eq!((world.record()["end"].clone(), world.seen().is_some()), (json!("complete"), true));

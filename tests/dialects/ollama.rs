@@ -17,7 +17,7 @@ async fn an_administrator_pulls_and_deletes() {
     );
     assert_eq!(world.seen().unwrap().0, "/api/pull");
 
-    world.serve(JSON, json!({ "status": "success" }));
+    world.serve(JSON, json!({ "status": "success" }).to_string());
     let reply = world.send(Method::DELETE, "/api/delete", Some("admin"), &json!({ "model": "small" })).await;
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
     assert_eq!(world.record()["action"], "admin");

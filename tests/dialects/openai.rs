@@ -14,7 +14,7 @@ async fn a_completion_is_permitted_and_settles_at_the_servers_count() {
     let world = World::new();
     let mut whole = completion("four words of text");
     whole["usage"] = json!({ "prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12 });
-    world.serve(JSON, &whole);
+    world.serve(JSON, whole.to_string());
     let asked = json!({ "model": "m", "prompt": ["once", "twice"], "max_tokens": 40, "n": 2 });
     let record = world.settles("/v1/completions", &asked, 12).await;
     assert_eq!((&record["action"], &record["model"]), (&json!("generate"), &json!("m")));
@@ -69,7 +69,8 @@ async fn embeddings_cost_their_input_and_nothing_else() {
     world.serve(
         JSON,
         json!({ "object": "list", "model": "e", "usage": { "prompt_tokens": 8, "total_tokens": 8 },
-        "data": [{ "object": "embedding", "index": 0, "embedding": [0.25, -0.5] }] }),
+        "data": [{ "object": "embedding", "index": 0, "embedding": [0.25, -0.5] }] })
+        .to_string(),
     );
     let asked = json!({ "model": "e", "input": ["once", "twice"], "encoding_format": "float" });
     let record = world.settles("/v1/embeddings", &asked, 8).await;

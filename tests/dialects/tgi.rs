@@ -8,7 +8,7 @@ async fn a_whole_answer_settles_at_its_details_and_without_them_at_what_was_said
     let asked = json!({ "inputs": "once", "parameters": { "max_new_tokens": 30, "details": true } });
     let details = json!({ "finish_reason": "length", "generated_tokens": 3, "seed": null, "tokens": [],
         "prefill": [{ "id": 1, "text": "a", "logprob": null }, { "id": 2, "text": "b", "logprob": -1.0 }] });
-    world.serve(JSON, json!({ "generated_text": "upon a time", "details": details }));
+    world.serve(JSON, json!({ "generated_text": "upon a time", "details": details }).to_string());
     let record = world.settles("/generate", &asked, 5).await;
     assert_eq!(
         (&record["body"]["dialect"], &record["body"]["stream"]),
@@ -16,7 +16,7 @@ async fn a_whole_answer_settles_at_its_details_and_without_them_at_what_was_said
     );
     assert_eq!((&record["action"], &record["usage"]["output"]), (&json!("generate"), &json!(3)));
 
-    world.serve(JSON, json!([{ "generated_text": "upon a time" }]));
+    world.serve(JSON, json!([{ "generated_text": "upon a time" }]).to_string());
     let reply = world.post("/", &asked).await;
     assert_eq!(reply.json(), json!([{ "generated_text": "upon a time" }]));
     let record = world.record();
@@ -35,7 +35,7 @@ async fn a_stream_settles_at_its_last_event() {
         json!({ "index": 2, "token": token(2, " a time"), "generated_text": "upon a time",
             "details": { "finish_reason": "length", "generated_tokens": 2, "input_length": 4, "seed": null } }),
     ]);
-    world.serve(SSE, &answer);
+    world.serve(SSE, &*answer);
     let asked = json!({ "inputs": "once", "parameters": { "max_new_tokens": 30 } });
     let record = world.settles("/generate_stream", &asked, 6).await;
     assert_eq!(record["body"]["stream"], true);
