@@ -7,13 +7,17 @@ mod errors;
 use http::Method;
 use portcullis::Gate;
 use portcullis::audit::{AuditEntry, AuditLog, JsonLines, WhenFull};
+use portcullis::clock::UnixTime;
 use portcullis::gate::GateBuilder;
 use portcullis::gate::config::{Config, ConfigErrorKind};
 use portcullis::inspect::Inspection;
 use portcullis::jose::Algorithm;
 use portcullis::jwt::JwksFile;
 use portcullis::limit::{Dimension, FloodQuota, Limit, Per, Plan};
-use portcullis::payload::{AnthropicMessages, Category, OpenAiChat, PlainGenerate, Severity};
+use portcullis::payload::{
+    AnthropicMessages, Category, OpenAiChat, OpenAiResponses, PlainGenerate, Severity, UnknownFields,
+    UrlPolicy,
+};
 use portcullis::route::Route;
 use portcullis::testing::Issuer;
 use std::path::{Path, PathBuf};
@@ -90,6 +94,7 @@ fn unusual(folder: &Folder) -> (PathBuf, GateBuilder) {
     let text = r#"
 default_plan = "free"
 output_cap = 77
+danger_observe = "2027-01-31T12:00:00Z"
 
 [audit]
 file = "records.jsonl"
@@ -120,6 +125,26 @@ dialect = "openai-chat"
 action = "ask"
 scopes = ["a", "b"]
 default_output_cap = 9
+allow_encoded_slashes = true
+unknown_fields = "pass"
+urls = ["images.example.com", "*.cdn.example.net"]
+danger_credentials_in_body = true
+danger_opaque_answer = { types = ["audio/mpeg", "Audio/WAV"], max_bytes = "3 KiB" }
+danger_observe = 2027-01-31T13:00:00.5+01:00
+
+[[routes]]
+method = "POST"
+path = "/v1/speech"
+scopes = ["a"]
+danger_opaque_body = { types = ["audio/mpeg"], max_bytes = 7 }
+
+[[routes]]
+method = "POST"
+path = "/v1/responses"
+dialect = "openai-responses"
+scopes = ["a"]
+unknown_fields = "strip"
+danger_urls_of_any_public_name = true
 
 [plans.paid]
 usage = [{ limit = 9, per = "day", by = "tenant" }, { limit = 8, per = "second", by = "application" }]
@@ -182,7 +207,23 @@ trusted = ["10.0.0.0/8", "::1"]
         .sink(JsonLines::append(folder.0.join("records.jsonl")).unwrap())
         .when_full(WhenFull::CountAndDrop)
         .capacity(12);
-    let route = Route::new(Method::PUT, "/v1/{name}").dialect(OpenAiChat).action("ask");
+    let noon = UnixTime::from_secs(1_801_396_800);
+    let urls = UrlPolicy::none().host("images.example.com").unwrap().hosts_under("cdn.example.net").unwrap();
+    let route = Route::new(Method::PUT, "/v1/{name}")
+        .dialect(OpenAiChat)
+        .action("ask")
+        .allow_encoded_slashes()
+        .unknown_fields(UnknownFields::Pass)
+        .urls(urls)
+        .danger_credentials_in_body()
+        .danger_opaque_answer(["audio/mpeg", "audio/wav"], 3_072)
+        .danger_observe(noon.saturating_add(Duration::from_millis(500)));
+    let speech = Route::post("/v1/speech").scope("a").danger_opaque_body(["audio/mpeg"], 7);
+    let responses = Route::post("/v1/responses")
+        .dialect(OpenAiResponses)
+        .scope("a")
+        .unknown_fields(UnknownFields::Strip)
+        .urls(UrlPolicy::none().danger_any_public_name());
     let inspection = Inspection::builder()
         .block(Category::Override, Severity::Medium)
         .flag(Category::Persona)
@@ -199,7 +240,10 @@ trusted = ["10.0.0.0/8", "::1"]
         .audit(log.start().unwrap())
         .issuer(issuer)
         .accept_api_key_header()
+        .danger_observe(noon)
         .route(route.scope("a").scope("b").default_output_cap(9))
+        .route(speech)
+        .route(responses)
         .plan(paid)
         .plan(Plan::new("free").danger_unlimited())
         .flood(FloodQuota::new(3, Per::Minute).burst(2).addresses(128))
@@ -228,6 +272,17 @@ fn every_setting_reaches_the_builder() {
     assert_eq!(shown(&from_file), shown(&from_calls));
     let (from_file, from_calls) = (from_file.build().unwrap(), from_calls.build().unwrap());
     assert_eq!(from_file.posture().to_string(), from_calls.posture().to_string());
+    assert_eq!(from_file.posture().generation, from_calls.posture().generation);
+    let posture = from_file.posture().to_string();
+    for line in [
+        "OBSERVES ONLY: NOTHING IS REFUSED UNTIL 2027-01-31T12:00:00Z",
+        "scope a b; ANSWERS UNREAD: audio/mpeg, audio/wav, at most 3072 bytes; unknown fields: pass; \
+         URLs: images.example.com, *.cdn.example.net; CREDENTIALS IN BODIES; OBSERVED ONLY, NOTHING IS REFUSED UNTIL",
+        "scope a; BODIES UNREAD: audio/mpeg, at most 7 bytes",
+        "scope a; unknown fields: strip; URLs: any public name",
+    ] {
+        assert!(posture.contains(line), "{line}: {posture}");
+    }
 }
 
 #[test]

@@ -152,6 +152,24 @@ async fn names_that_others_obey_do_not_go_inward() {
     assert_eq!(names, ["accept", "traceparent", "x-request-id"]);
 }
 
+/// The handle that hyper leaves in a request for whoever wants to leave HTTP.
+#[tokio::test]
+async fn a_handle_for_an_upgrade_does_not_go_inward_whoever_put_it_there() {
+    let table = RouteTable::new([Route::get("/").open()]).unwrap();
+    let context = Context::default();
+    let routes = MatchRouteLayer::builder(table).context(context.clone()).build();
+    let read = portcullis::read::ReadPayloadLayer::builder().context(context).build();
+    let inner = service_fn(|request: Request<portcullis::read::RequestBody>| {
+        assert!(request.extensions().get::<hyper::upgrade::OnUpgrade>().is_none());
+        std::future::ready(Ok::<_, Infallible>(Response::new(Body::new())))
+    });
+    let mut request = Request::get("/").body(Body::new()).unwrap();
+    request.extensions_mut().insert(PeerAddress(STRANGER.parse().unwrap()));
+    request.extensions_mut().insert(hyper::upgrade::on(Request::new(())));
+    let response = routes.layer(read.layer(inner)).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
 #[test]
 fn what_no_request_can_have_is_an_error_when_it_is_listed() {
     for host in ["llm.example.com:443", "https://llm.example.com", "", "a b"] {

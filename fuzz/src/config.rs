@@ -36,7 +36,7 @@ pub fn check(data: &[u8]) {
 /// Whether the secret stands where secrets stand, and not, say, in the name of a plan.
 fn is_kept_apart(text: &str) -> bool {
     let holders: Vec<&str> = text.lines().filter(|line| line.contains(SECRET)).collect();
-    let literal = |line: &&str| line.starts_with("jwks = '''{") && line.ends_with("}'''");
+    let literal = |line: &&str| line.starts_with("keys = '''{") && line.ends_with("}'''");
     holders.iter().all(literal)
         && text.matches("'''").count() == 2 * holders.len()
         && !text.contains("\"\"\"")
@@ -45,12 +45,13 @@ fn is_kept_apart(text: &str) -> bool {
 pub fn seeds() -> Vec<Vec<u8>> {
     let issuer = |keys: &str| {
         format!(
-            "[[issuers]]\nissuer = \"https://login.example.com\"\naudiences = [\"llm\"]\nplan_claim = \"/plan\"\njwks = '''{keys}'''\n"
+            "[[issuers]]\nissuer = \"https://login.example.com\"\naudiences = [\"llm\"]\nplan_claim = \"/plan\"\nkeys = '''{keys}'''\n"
         )
     };
     let oct = format!(r#"{{"keys":[{{"kty":"oct","k":"{SECRET}"}}]}}"#);
     let private = format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","x":"{SECRET}","d":"{SECRET}"}}]}}"#);
     let routes = "[[routes]]\nmethod = \"POST\"\npath = \"/v1/chat/completions\"\ndialect = \"openai-chat\"\nscopes = [\"generate:invoke\"]\n[[routes]]\nmethod = \"GET\"\npath = \"/healthz\"\nopen = true\n";
+    let let_through = "[[routes]]\nmethod = \"POST\"\npath = \"/v1/audio/speech\"\ndialect = \"json\"\nscopes = [\"s\"]\nunknown_fields = \"strip\"\nurls = [\"images.example.com\", \"*.example.net\"]\ndanger_credentials_in_body = true\ndanger_opaque_answer = { types = [\"audio/mpeg\"], max_bytes = \"1 MiB\" }\ndanger_observe = \"2027-01-31T12:00:00Z\"\n[[routes]]\nmethod = \"POST\"\npath = \"/v1/audio/transcriptions\"\nscopes = [\"s\"]\ndanger_opaque_body = { types = [\"multipart/form-data\"], max_bytes = 9 }\n";
     let plans = "[plans.free]\nrequests = [{ limit = 20, per = \"minute\" }]\nusage = [{ limit = 10_000, per = \"minute\" }]\n";
     let file = "[[issuers]]\nissuer = \"https://login.example.com\"\naudiences = [\"llm\"]\njwks_file = \"keys.json\"\nplan_claim = \"/plan\"\n";
     vec![
@@ -58,6 +59,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
         issuer(&oct).into_bytes(),
         issuer(&private).into_bytes(),
         format!("{}{routes}", issuer("{\"keys\":[]}")).into_bytes(),
+        format!("{file}{let_through}{plans}").into_bytes(),
+        b"danger_observe = 2027-01-31T12:00:00+01:00\n[[routes]]\ndanger_observe = \"tomorrow\"\n".to_vec(),
         b"[routes]\npath = 1\n".to_vec(),
         b"unknown = true\n".to_vec(),
         b"[audit\n".to_vec(),

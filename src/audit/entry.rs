@@ -1,5 +1,5 @@
 use crate::clock::UnixTime;
-use crate::exchange::{End, Exchange, Record, RequestId, StepId};
+use crate::exchange::{End, Exchange, Record, RequestId, StepId, UnreadFacts};
 use crate::payload::{Coverage, Finding};
 use crate::principal::{AddressPrefix, Application, ClientAddress, Principal, TenantId};
 use crate::refusal::{Refusal, escaped};
@@ -160,6 +160,9 @@ impl Serialize for AuditEntry {
         )?;
         map.serialize_entry("usage", &record.usage.as_ref().map(Usage))?;
         map.serialize_entry("coverage", &record.inspection.as_ref().map(|seen| Scanned(&seen.coverage)))?;
+        if record.unread != UnreadFacts::default() {
+            map.serialize_entry("unread", &Unread(record.unread))?;
+        }
         let findings = record.inspection.iter().flat_map(|seen| seen.findings.iter());
         map.serialize_entry("findings", &Findings(findings.collect()))?;
         map.serialize_entry("ran", &Ran(record))?;
@@ -250,6 +253,17 @@ impl Serialize for Scanned<'_> {
         map.serialize_entry("bytes", &self.0.bytes)?;
         map.serialize_entry("normalised", &self.0.normalised)?;
         map.serialize_entry("decoded", &self.0.decoded)?;
+        map.end()
+    }
+}
+
+struct Unread(UnreadFacts);
+
+impl Serialize for Unread {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("body", &self.0.body)?;
+        map.serialize_entry("answer", &self.0.answer)?;
         map.end()
     }
 }

@@ -4,6 +4,7 @@
 use super::entry::{Aggregate, AuditEntry};
 use super::slots::{Slot, Slots};
 use crate::clock::SharedClock;
+use crate::exchange::StepId;
 use crate::principal::AddressPrefix;
 use http::StatusCode;
 use std::collections::HashMap;
@@ -47,6 +48,8 @@ struct Sort {
     route: Option<Box<str>>,
     decision: &'static str,
     reason: Option<&'static str>,
+    /// What would have been refused, where the gate only observes.
+    would_refuse: Box<[(StepId, &'static str)]>,
     status: Option<StatusCode>,
 }
 
@@ -163,12 +166,22 @@ impl Lane {
 impl Sort {
     fn of(entry: &AuditEntry, prefix: Option<AddressPrefix>) -> Self {
         let (route, status) = (entry.pattern().map(Into::into), entry.record.status);
-        Self { prefix, route, decision: entry.decision(), reason: entry.reason(), status }
+        let would_refuse =
+            entry.record.would_refuse.iter().map(|(step, refusal)| (*step, refusal.kind().code()));
+        Self {
+            prefix,
+            route,
+            decision: entry.decision(),
+            reason: entry.reason(),
+            would_refuse: would_refuse.collect(),
+            status,
+        }
     }
 
     /// Of these there are no more than there are reasons.
     fn by_reason_alone(self) -> Self {
-        Self { prefix: None, route: None, status: None, ..self }
+        let would_refuse = self.would_refuse.iter().take(1).copied().collect();
+        Self { prefix: None, route: None, status: None, would_refuse, ..self }
     }
 }
 

@@ -28,10 +28,9 @@ impl AnswerObserver for RecordAnswer {
 }
 
 /// Whether anybody could have sent this request, as often as they like: it was refused before it was known who asks, or
-/// the route is open. A request that carries an identity never is.
+/// would have been if it were not only observed, or the route is open. A request that carries an identity never is.
 fn is_anybody(exchange: &Exchange, entry: &AuditEntry) -> bool {
     let is_open = exchange.route().is_some_and(|route| *route.access() == Access::Open);
-    // What a gate that only observes would have refused is what it is there to tell.
-    let is_told = !entry.record.would_refuse.is_empty();
-    !is_told && entry.principal.is_none() && (is_open || entry.refusal.is_some())
+    let is_refused = entry.refusal.is_some() || !entry.record.would_refuse.is_empty();
+    entry.principal.is_none() && (is_open || is_refused)
 }

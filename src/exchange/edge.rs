@@ -102,6 +102,12 @@ impl EdgeRules {
         parts: &mut request::Parts,
         client: Option<ClientAddress>,
     ) -> Result<(), Refusal> {
+        let checked = self.check_head(parts, client);
+        strip(&mut parts.headers);
+        checked
+    }
+
+    fn check_head(&self, parts: &request::Parts, client: Option<ClientAddress>) -> Result<(), Refusal> {
         let size: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if size > self.max_header_bytes {
             let public = format!("the headers may be {} bytes long at most", self.max_header_bytes);
@@ -109,9 +115,7 @@ impl EdgeRules {
         }
         let host = host(parts)?;
         self.check_host(host.as_ref(), client)?;
-        self.check_origin(&parts.headers, host.as_ref())?;
-        strip(&mut parts.headers);
-        Ok(())
+        self.check_origin(&parts.headers, host.as_ref())
     }
 
     fn check_host(&self, host: Option<&Authority>, client: Option<ClientAddress>) -> Result<(), Refusal> {

@@ -32,7 +32,8 @@ pub use entry::{MatchRouteLayer, MatchRouteLayerBuilder};
 pub use observer::{AnswerObserver, Cut, End, Released, Stage};
 pub(crate) use pipeline::Pipeline;
 pub use record::{
-    CredentialFacts, InspectionFacts, LimitFacts, LimitLevel, Ran, ReadFacts, Record, StepId, UsageFacts,
+    CredentialFacts, InspectionFacts, LimitFacts, LimitLevel, Ran, ReadFacts, Record, StepId, UnreadFacts,
+    UsageFacts,
 };
 pub use service::{Checked, CheckedFuture, StepLayer};
 pub(crate) use slot::Opened;

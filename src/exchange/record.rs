@@ -109,6 +109,8 @@ pub struct Record {
     pub credential: Option<CredentialFacts>,
     /// What was read of the body.
     pub read: Option<ReadFacts>,
+    /// What went by unread, because the route declares it or is only observed.
+    pub unread: UnreadFacts,
     /// What inspection saw.
     pub inspection: Option<InspectionFacts>,
     /// Which limits were asked.
@@ -132,6 +134,7 @@ impl Record {
             ran,
             credential: None,
             read: None,
+            unread: UnreadFacts::default(),
             inspection: None,
             limits: None,
             usage: None,
@@ -172,6 +175,16 @@ pub struct ReadFacts {
     pub model: Option<Arc<str>>,
     /// Whether the client asked for a streamed answer.
     pub stream: bool,
+}
+
+/// How many bytes went by unread; `None` where nothing did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnreadFacts {
+    /// Of the request's body.
+    pub body: Option<u64>,
+    /// Of the answer's body, as far as it came.
+    pub answer: Option<u64>,
 }
 
 /// What inspection saw.

@@ -86,7 +86,7 @@ impl GateBuilder {
         if self.max_body_bytes == 0 {
             return Err(GateErrorKind::Zero("max_body_bytes").into());
         }
-        if self.max_body_bytes_at_once.0.min(self.max_body_bytes_at_once.1) < self.max_body_bytes {
+        if self.max_body_bytes_at_once.0.min(self.max_body_bytes_at_once.1) / 2 < self.max_body_bytes {
             return Err(GateErrorKind::LessThanOneBody.into());
         }
         if self.max_body_time.is_zero() {

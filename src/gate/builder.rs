@@ -256,7 +256,8 @@ impl GateBuilder {
     }
 
     /// How many bytes of bodies may be kept at once, from their arrival until their handlers have ended: for one caller,
-    /// and in all. 16 MiB and 256 MiB when not called.
+    /// and in all. 16 MiB and 256 MiB when not called; at least twice the largest body. What the parsed form takes is
+    /// counted, too: a few bytes in a hundred for text, eight times the body for `[0,0,…]`.
     pub fn max_body_bytes_at_once(mut self, of_one_caller: usize, of_all: usize) -> Self {
         self.max_body_bytes_at_once = (of_one_caller, of_all);
         self

@@ -54,8 +54,11 @@ pub enum GateErrorKind {
     /// A bound of zero.
     #[error("{0}: must be greater than zero")]
     Zero(&'static str),
-    /// Fewer bytes may be kept at once than one body may have.
-    #[error("max_body_bytes_at_once: must be at least max_body_bytes, for one caller and in all")]
+    /// Fewer bytes may be kept at once than one body may take once it is parsed.
+    #[error(
+        "max_body_bytes_at_once: must be at least twice max_body_bytes, for one caller and in all; a body is counted with \
+         what its parsed form takes"
+    )]
     LessThanOneBody,
     /// A route cannot be used.
     #[error("routes: {0}")]

@@ -1,6 +1,7 @@
 use crate::clock::UnixTime;
 use crate::exchange::StepId;
-use crate::route::{Access, BodyKind, Route};
+use crate::payload::{UnknownFields, UrlPolicy};
+use crate::route::{Access, BodyKind, OpaqueBody, Route};
 use jiff::Timestamp;
 use std::fmt;
 use std::sync::Arc;
@@ -104,10 +105,6 @@ impl fmt::Display for Posture {
                 Access::Scopes(scopes) => format!("scope {}", scopes.join(" ")),
                 Access::Undecided => "refuses everybody".to_owned(),
             };
-            let observed = match route.observed_until() {
-                Some(until) => format!("; OBSERVED ONLY, NOTHING IS REFUSED UNTIL {}", rfc3339(until)),
-                None => String::new(),
-            };
             let body = match route.body() {
                 BodyKind::None => "no body",
                 BodyKind::Json(dialect) => dialect.name(),
@@ -115,13 +112,51 @@ impl fmt::Display for Posture {
             };
             let (method, pattern, action) =
                 (route.method().as_str(), route.pattern(), route.action_name().as_str());
-            writeln!(f, "  {method:<7}{pattern:<28}{action:<12}{body:<20}{access}{observed}")?;
+            writeln!(f, "  {method:<7}{pattern:<28}{action:<12}{body:<20}{access}{}", Weaker(route))?;
         }
         write!(f, "  everything else is refused")?;
         if self.testing {
             write!(f, "\nthe feature `testing` is compiled in: leave it out of a release")?;
         }
         Ok(())
+    }
+}
+
+/// What a route lets through that others do not.
+struct Weaker<'a>(&'a Route);
+
+impl fmt::Display for Weaker<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(route) = self;
+        let rules = route.field_rules();
+        if let BodyKind::Opaque(body) = route.body() {
+            write!(f, "; BODIES UNREAD: {}", Unread(body))?;
+        }
+        if let Some(answer) = route.opaque_answer() {
+            write!(f, "; ANSWERS UNREAD: {}", Unread(answer))?;
+        }
+        if rules.unknown != UnknownFields::Refuse {
+            write!(f, "; unknown fields: {}", rules.unknown.as_str())?;
+        }
+        if rules.urls != UrlPolicy::none() {
+            write!(f, "; URLs: {}", rules.urls)?;
+        }
+        if rules.danger_credentials {
+            f.write_str("; CREDENTIALS IN BODIES")?;
+        }
+        match route.observed_until() {
+            Some(until) => write!(f, "; OBSERVED ONLY, NOTHING IS REFUSED UNTIL {}", rfc3339(until)),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Unread<'a>(&'a OpaqueBody);
+
+impl fmt::Display for Unread<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let types: Vec<&str> = self.0.types().collect();
+        write!(f, "{}, at most {} bytes", types.join(", "), self.0.max_bytes())
     }
 }
 

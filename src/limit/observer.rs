@@ -57,6 +57,8 @@ impl AnswerObserver for SettleUsage {
     fn end(self: Box<Self>, end: End, facts: &AnswerFacts, exchange: &Exchange) {
         let settled = if end == End::Refused && exchange.record(|record| handler_was_spared(record)) {
             0
+        } else if facts.unread {
+            exchange.record(|record| record.usage.map_or(0, |usage| usage.reserved))
         } else {
             self.used(facts)
         };

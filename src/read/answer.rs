@@ -1,4 +1,5 @@
 use super::buffers::Held;
+use super::opaque::Opaque;
 use super::watch::{Stop, Watch};
 use crate::exchange::{End, Exchange, Pipeline};
 use crate::refusal::{Refusal, RefusalKind};
@@ -18,8 +19,10 @@ pub struct AnswerBody<B> {
     watch: Option<Box<Watch>>,
     /// The text of a refusal, or the last words of an answer that was cut.
     last: Option<Bytes>,
-    /// Who is told the end of a body that goes on unread.
+    /// Who is told the end of a body that goes on unread as it comes.
     unread: Option<Pipeline>,
+    /// A body of a type that is declared opaque.
+    opaque: Option<Box<Opaque>>,
     /// What is kept of the request, given back when the handler's body has ended.
     held: Option<Held>,
 }
@@ -27,17 +30,26 @@ pub struct AnswerBody<B> {
 impl<B> AnswerBody<B> {
     /// The body of a refusal that this layer made.
     pub(super) fn refused(body: Bytes) -> Self {
-        Self { source: None, watch: None, last: (!body.is_empty()).then_some(body), unread: None, held: None }
+        Self { last: (!body.is_empty()).then_some(body), ..Self::of(None, None) }
     }
 
     /// A body that nobody watches: that of a refusal made further in.
     pub(super) fn unwatched(source: B) -> Self {
-        Self { source: Some(Box::pin(source)), watch: None, last: None, unread: None, held: None }
+        Self::of(Some(Box::pin(source)), None)
     }
 
     /// A body that is watched. Without a source it is empty, and the observers are told so.
     pub(super) fn watched(source: Option<B>, watch: Watch, held: Option<Held>) -> Self {
-        Self { source: source.map(Box::pin), watch: Some(Box::new(watch)), last: None, unread: None, held }
+        Self { watch: Some(Box::new(watch)), ..Self::of(source.map(Box::pin), held) }
+    }
+
+    /// A body that is bounded and not read.
+    pub(super) fn opaque(source: B, opaque: Opaque, held: Option<Held>) -> Self {
+        Self { opaque: Some(Box::new(opaque)), ..Self::of(Some(Box::pin(source)), held) }
+    }
+
+    fn of(source: Option<Pin<Box<B>>>, held: Option<Held>) -> Self {
+        Self { source, watch: None, last: None, unread: None, opaque: None, held }
     }
 }
 
@@ -49,7 +61,7 @@ impl<B: Body<Data = Bytes>> AnswerBody<B> {
             // Nobody polls a body that says it is over.
             pipeline.end(End::Complete);
         }
-        Self { source, watch: None, last: None, unread: Some(pipeline), held }
+        Self { unread: Some(pipeline), ..Self::of(source, held) }
     }
 
     fn poll_unread(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
@@ -60,7 +72,10 @@ impl<B: Body<Data = Bytes>> AnswerBody<B> {
         let end = match &frame {
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-                pipeline.facts_mut().output_bytes += bytes;
+                let facts = pipeline.facts_mut();
+                facts.output_bytes += bytes;
+                let so_far = facts.output_bytes;
+                pipeline.exchange().record(|record| record.unread.answer = Some(so_far));
                 // hyper asks is_end_stream() after a frame and may never poll for `None`.
                 source.is_end_stream().then_some(End::Complete)
             }
@@ -76,6 +91,15 @@ impl<B: Body<Data = Bytes>> AnswerBody<B> {
 
     /// Reads the answer to its end, before its head is sent.
     pub(super) fn poll_whole(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Stop<B::Error>>> {
+        if let (Some(opaque), Some(source)) = (&mut self.opaque, &mut self.source) {
+            let read = ready!(opaque.poll_whole(source.as_mut(), cx));
+            self.source = None;
+            // Nobody polls a body that says it is over. When it was not read to its end, the caller tells the end.
+            if read.is_ok() && opaque.is_done() {
+                self.end(End::Complete);
+            }
+            return Poll::Ready(read);
+        }
         let Some(watch) = &mut self.watch else { return Poll::Ready(Ok(())) };
         let source = self.source.as_mut().map(Pin::as_mut);
         let read = ready!(watch.poll_whole(source, cx));
@@ -94,6 +118,9 @@ impl<B: Body<Data = Bytes>> AnswerBody<B> {
         if let Some(mut watch) = self.watch.take() {
             watch.end(end);
         }
+        if let Some(mut opaque) = self.opaque.take() {
+            opaque.end(end);
+        }
     }
 }
 
@@ -108,6 +135,14 @@ impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
         let this = &mut *self;
         if this.unread.is_some() {
             return this.poll_unread(cx);
+        }
+        if let Some(opaque) = &mut this.opaque {
+            let frame = opaque.next_frame();
+            // hyper asks is_end_stream() after a frame and may never poll for `None`.
+            if opaque.is_done() {
+                this.end(End::Complete);
+            }
+            return Poll::Ready(frame.map(Ok));
         }
         let Some(mut watch) = this.watch.take() else {
             if let Some(last) = this.last.take() {
@@ -147,6 +182,9 @@ impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
     }
 
     fn is_end_stream(&self) -> bool {
+        if let Some(opaque) = &self.opaque {
+            return opaque.is_done();
+        }
         match (&self.source, &self.watch) {
             (_, Some(watch)) => watch.is_done(),
             (Some(source), None) => source.is_end_stream(),
@@ -155,6 +193,9 @@ impl<B: Body<Data = Bytes>> Body for AnswerBody<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
+        if let Some(opaque) = &self.opaque {
+            return opaque.size_hint();
+        }
         match (&self.source, &self.watch) {
             (_, Some(watch)) => watch.size_hint(),
             (Some(source), None) => source.size_hint(),
@@ -167,6 +208,15 @@ impl<B> fmt::Debug for AnswerBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AnswerBody").field("watched", &self.watch.is_some()).finish_non_exhaustive()
     }
+}
+
+/// Takes the observers of an answer with this head.
+pub(super) fn seal(exchange: &Exchange, head: &response::Parts) -> Result<Pipeline, Refusal> {
+    let Some(pipeline) = exchange.seal() else {
+        return Err(Refusal::misconfigured("two ReadPayloadLayers are stacked: keep one"));
+    };
+    exchange.record(|record| record.status = Some(head.status));
+    Ok(pipeline)
 }
 
 /// What an answer of a type that cannot be read is refused with.

@@ -93,6 +93,20 @@ impl Held {
     }
 }
 
+impl Held {
+    /// Counts what the parsed body takes in place of its bytes: `[0,0,…]` takes nine times as much.
+    pub(super) fn hold_parsed(&mut self, exchange: &Exchange) -> Result<(), Refusal> {
+        let Some(payload) = exchange.payload() else { return Ok(()) };
+        let bytes = payload.document.memory_bytes() + payload.facts.memory_bytes();
+        if bytes > self.buffers.max_caller.min(self.buffers.max_all) {
+            let public =
+                "the body holds so many small values that it takes more memory than one caller may use";
+            return Err(Refusal::new(RefusalKind::PayloadTooLarge, public));
+        }
+        self.resize(bytes)
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         self.buffers.give_back(self.caller, self.bytes);

@@ -13,6 +13,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+/// How many empty frames a body may come with.
+const MOST_EMPTY_FRAMES: usize = 1_000;
+
 pin_project! {
     /// Becomes the body's bytes as they came, decoded.
     pub(super) struct Collect<B> {
@@ -21,6 +24,7 @@ pin_project! {
         gathered: Gathered,
         encoding: Encoding,
         limit: usize,
+        empty_frames: usize,
         pace: Pace,
         held: Option<Held>,
     }
@@ -40,7 +44,15 @@ impl<B: Body<Data = Bytes>> Collect<B> {
         if declared > limit as u64 {
             return Err(too_large(limit));
         }
-        Ok(Self { body, gathered: Gathered::Nothing, encoding, limit, pace, held: Some(held) })
+        Ok(Self {
+            body,
+            gathered: Gathered::Nothing,
+            encoding,
+            limit,
+            empty_frames: 0,
+            pace,
+            held: Some(held),
+        })
     }
 }
 
@@ -61,6 +73,17 @@ where
                 // Trailers are dropped: nothing that we check may come after the check.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
+                        if data.is_empty() {
+                            // HTTP/2 can send them for ever: they are no part of the body, and no sign of life.
+                            *this.empty_frames += 1;
+                            if *this.empty_frames > MOST_EMPTY_FRAMES {
+                                return Poll::Ready(Err(Refusal::new(
+                                    RefusalKind::MalformedRequest,
+                                    "the body comes in too many empty frames",
+                                )));
+                            }
+                            continue;
+                        }
                         if data.remaining() > *this.limit - this.gathered.len() {
                             return Poll::Ready(Err(too_large(*this.limit)));
                         }

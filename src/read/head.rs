@@ -20,7 +20,7 @@ pub(super) enum Encoding {
     Zstd,
 }
 
-/// Refuses what would leave HTTP, and takes away what would make the answer unreadable.
+/// Refuses what would leave HTTP, takes away the means to do so, and takes away what would make the answer unreadable.
 pub(super) fn close_ways_around(parts: &mut request::Parts) -> Result<(), Refusal> {
     let upgrade = parts.headers.contains_key(UPGRADE)
         || parts.headers.get_all(CONNECTION).iter().any(|value| lists(value, "upgrade"))
@@ -31,6 +31,8 @@ pub(super) fn close_ways_around(parts: &mut request::Parts) -> Result<(), Refusa
             "this service takes no upgrades and no tunnels",
         ));
     }
+    #[cfg(feature = "axum")]
+    parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     parts.headers.remove(ACCEPT_ENCODING);
     parts.headers.remove(RANGE);
     Ok(())
@@ -40,8 +42,7 @@ pub(super) fn close_ways_around(parts: &mut request::Parts) -> Result<(), Refusa
 pub(super) fn check_opaque(headers: &HeaderMap, body: &OpaqueBody) -> Result<(), Refusal> {
     let unsupported = |what: String| Err(Refusal::new(RefusalKind::UnsupportedMediaType, what));
     let media = single(headers, &CONTENT_TYPE)?.and_then(|value| value.to_str().ok());
-    let media = media.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-    if !body.types().any(|taken| taken.eq_ignore_ascii_case(media)) {
+    if !body.takes(media.unwrap_or_default()) {
         let taken: Vec<&str> = body.types().collect();
         return unsupported(format!("send the body as {}", taken.join(" or ")));
     }
@@ -105,7 +106,7 @@ pub(super) enum Framing {
     Unreadable,
 }
 
-/// What the type of an answer says. Two types are none: clients differ in which one they believe.
+/// Refuses an answer that is compressed.
 pub(super) fn check_unencoded(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.get_all(CONTENT_ENCODING).iter().any(|value| !is_identity(value)) {
         let cause = "the handler's answer is compressed: stack CompressionLayer outside of the gate";
@@ -114,6 +115,7 @@ pub(super) fn check_unencoded(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What the type of an answer says. Two types are none: clients differ in which one they believe.
 pub(super) fn framing(headers: &HeaderMap) -> Framing {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     match (types.next(), types.next()) {
@@ -121,6 +123,13 @@ pub(super) fn framing(headers: &HeaderMap) -> Framing {
         (Some(one), None) => AnswerFraming::of(one).map_or(Framing::Unreadable, Framing::Readable),
         (Some(_), Some(_)) => Framing::Unreadable,
     }
+}
+
+/// Whether the route lets an answer of this head out unread.
+pub(super) fn is_opaque(head: &response::Parts, declared: &OpaqueBody) -> bool {
+    let mut types = head.headers.get_all(CONTENT_TYPE).iter();
+    let one = types.next().filter(|_| types.next().is_none()).and_then(|media| media.to_str().ok());
+    head.status.is_success() && one.is_some_and(|media| declared.takes(media))
 }
 
 /// Refuses an answer that leaves HTTP or cannot be read, and takes away what says how long it is: observers may change

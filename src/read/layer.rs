@@ -70,7 +70,8 @@ impl ReadPayloadLayerBuilder {
     }
 
     /// How many bytes of bodies may be kept at once, from their arrival until their handlers have ended: for one caller
-    /// (subject, or address where nobody is authenticated), and in all. 16 MiB and 256 MiB when not called.
+    /// (subject, or address where nobody is authenticated), and in all. 16 MiB and 256 MiB when not called. What the parsed
+    /// form takes is counted as soon as it is there; while a thread parses, one such form more.
     pub fn max_bytes_at_once(mut self, of_one_caller: usize, of_all: usize) -> Self {
         self.0.buffers = Arc::new(Buffers::new(of_all, of_one_caller));
         self

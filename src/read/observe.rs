@@ -1,9 +1,10 @@
 //! Bodies and answers of requests that are only observed: what cannot be read goes on as it came, and is noted.
 
-use super::answer::{AnswerBody, unreadable_type};
+use super::answer::{AnswerBody, seal, unreadable_type};
 use super::body::RequestBody;
 use super::buffers::Held;
 use super::head::{self, Framing};
+use super::opaque;
 use super::service::Watched;
 use crate::exchange::{Exchange, Ran, StepId};
 use crate::refusal::Refusal;
@@ -22,7 +23,7 @@ pub(super) fn admit(
     let was_noted = |ran| matches!(ran, Ran::WouldRefuse | Ran::NotEvaluated);
     if was_noted(exchange.record(|record| record.ran(StepId::Read))) {
         // Its head was not as the route has it: the body stays as the head describes it.
-        return Ok(RequestBody::unread(bytes));
+        return Ok(unread(bytes, exchange));
     }
     let refusal = match read(bytes.clone(), parts, exchange) {
         Ok(body) => return Ok(body),
@@ -30,7 +31,12 @@ pub(super) fn admit(
     };
     exchange.pardon(StepId::Read, refusal)?;
     head::describe_body(&mut parts.headers, bytes.len());
-    Ok(RequestBody::unread(bytes))
+    Ok(unread(bytes, exchange))
+}
+
+fn unread(bytes: Bytes, exchange: &Exchange) -> RequestBody {
+    exchange.record(|record| record.unread.body = (!bytes.is_empty()).then_some(bytes.len() as u64));
+    RequestBody::unread(bytes)
 }
 
 /// Whether an answer is handed on unread: because it cannot be read, which is noted, or because there is nothing to learn
@@ -45,6 +51,7 @@ pub(super) fn goes_unread<B: Body>(head: &response::Parts, body: Option<&B>, exc
         Framing::Readable(_) => Ok(()),
         _ if is_empty => Ok(()),
         Framing::Unsaid if is_open() => Ok(()),
+        Framing::Unreadable if opaque::bound(head, exchange).is_some() => Ok(()),
         _ => Err(unreadable_type(exchange, head)),
     });
     match readable {
@@ -60,10 +67,7 @@ pub(super) fn hand_on<B: Body<Data = Bytes>>(
     exchange: &Exchange,
     held: Option<Held>,
 ) -> Result<Watched<B>, Refusal> {
-    let Some(pipeline) = exchange.seal() else {
-        return Err(Refusal::misconfigured("two ReadPayloadLayers are stacked: keep one"));
-    };
-    exchange.record(|record| record.status = Some(head.status));
+    let pipeline = seal(exchange, &head)?;
     let response = Response::from_parts(head, AnswerBody::unread(body, pipeline, held));
     Ok(Watched { response, whole: false })
 }

@@ -5,6 +5,7 @@ use super::collect::{Collect, too_large};
 use super::head::{self, Framing};
 use super::layer::Settings;
 use super::observe;
+use super::opaque;
 use super::pace::Pace;
 use super::request::understand;
 use super::watch::{Stop, Watch};
@@ -148,8 +149,10 @@ where
                     let read = ready!(collect.poll(cx));
                     let (mut service, mut parts) = waiting.take().expect("a body is read once");
                     let admitted = read.and_then(|(bytes, held)| {
-                        *this.held = Some(held);
-                        admit(bytes, &mut parts, this.exchange)
+                        let held = this.held.insert(held);
+                        let body = admit(bytes, &mut parts, this.exchange)?;
+                        held.hold_parsed(this.exchange)?;
+                        Ok(body)
                     });
                     let next = match admitted {
                         Ok(body) => Phase::Calling { answer: service.call(Request::from_parts(parts, body)) },
@@ -239,6 +242,7 @@ fn read(bytes: Bytes, parts: &mut request::Parts, exchange: &Exchange) -> Result
         BodyKind::None => Ok((RequestBody::empty(), 0)),
         BodyKind::Opaque(_) => {
             let length = bytes.len();
+            exchange.record(|record| record.unread.body = Some(length as u64));
             Ok((RequestBody::unread(bytes), length))
         }
         BodyKind::Json(dialect) => understand(bytes, &**dialect, parts.uri.path(), exchange)
@@ -275,6 +279,10 @@ fn watch<RB: Body<Data = Bytes>>(
     }
     head::close_ways_out(&mut head)?;
     let empty = body.as_ref().is_none_or(Body::is_end_stream);
+    let body = match (body, opaque::bound(&head, exchange)) {
+        (Some(body), Some(bound)) if !empty => return opaque::watch(head, body, bound, exchange, held),
+        (body, _) => body,
+    };
     let framing = head::framing(&head.headers);
     let unreadable_type = || answer::unreadable_type(exchange, &head);
     let (framing, must_be_empty) = match framing {
@@ -286,10 +294,7 @@ fn watch<RB: Body<Data = Bytes>>(
         }
         Framing::Unreadable | Framing::Unsaid => (AnswerFraming::Text, Some(unreadable_type())),
     };
-    let Some(pipeline) = exchange.seal() else {
-        return Err(Refusal::misconfigured("two ReadPayloadLayers are stacked: keep one"));
-    };
-    exchange.record(|record| record.status = Some(head.status));
+    let pipeline = answer::seal(exchange, &head)?;
     let mut watch = Watch::new(framing, settings.answer, pipeline);
     if let Some(refusal) = must_be_empty {
         watch.must_be_empty(refusal);

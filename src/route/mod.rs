@@ -18,12 +18,14 @@
 //! # Ok::<(), portcullis::route::RouteError>(())
 //! ```
 
+mod opaque;
 mod path;
 mod rule;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub use opaque::OpaqueBody;
 pub use path::OddPath;
-pub use rule::{Access, Action, BodyKind, OpaqueBody, Route};
+pub use rule::{Access, Action, BodyKind, Route};
 pub use table::{NoRoute, RouteError, RouteErrorKind, RouteTable};

@@ -1,3 +1,4 @@
+use super::OpaqueBody;
 use crate::clock::UnixTime;
 use crate::payload::{Dialect, FieldRules, UnknownFields, UrlPolicy};
 use http::Method;
@@ -39,25 +40,6 @@ pub enum BodyKind {
     Opaque(OpaqueBody),
 }
 
-/// A body that is bounded and handed on unread.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpaqueBody {
-    types: Box<[Box<str>]>,
-    max_bytes: usize,
-}
-
-impl OpaqueBody {
-    /// The media types that it may have, without parameters.
-    pub fn types(&self) -> impl Iterator<Item = &str> {
-        self.types.iter().map(|media| &**media)
-    }
-
-    /// The most bytes that it may have.
-    pub fn max_bytes(&self) -> usize {
-        self.max_bytes
-    }
-}
-
 /// Who may enter a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -77,6 +59,7 @@ pub struct Route {
     pub(super) pattern: Box<str>,
     action: Action,
     body: BodyKind,
+    opaque_answer: Option<OpaqueBody>,
     access: Access,
     default_output_cap: Option<u64>,
     pub(super) encoded_slashes: bool,
@@ -94,6 +77,7 @@ impl Route {
             pattern: pattern.into(),
             action,
             body,
+            opaque_answer: None,
             access: Access::Undecided,
             default_output_cap: None,
             encoded_slashes: false,
@@ -143,8 +127,20 @@ impl Route {
         types: impl IntoIterator<Item = M>,
         max_bytes: usize,
     ) -> Self {
-        let types = types.into_iter().map(|media| media.as_ref().to_ascii_lowercase().into()).collect();
-        self.body = BodyKind::Opaque(OpaqueBody { types, max_bytes });
+        self.body = BodyKind::Opaque(OpaqueBody::new(types, max_bytes));
+        self
+    }
+
+    /// Lets answers of one of these media types (`audio/mpeg`, `image/png`) out **unread**, up to `max_bytes`: nothing in
+    /// them is inspected, and the whole reservation is charged, since nothing tells what was used. Such an answer is
+    /// gathered before its head is sent, so that a longer one is refused. Only answers of success (2xx) may be of these
+    /// types; those that can be read (JSON, server-sent events, NDJSON, text) are read whatever is declared.
+    pub fn danger_opaque_answer<M: AsRef<str>>(
+        mut self,
+        types: impl IntoIterator<Item = M>,
+        max_bytes: usize,
+    ) -> Self {
+        self.opaque_answer = Some(OpaqueBody::new(types, max_bytes));
         self
     }
 
@@ -226,6 +222,11 @@ impl Route {
     /// What body the route takes.
     pub fn body(&self) -> &BodyKind {
         &self.body
+    }
+
+    /// Which answers go out unread.
+    pub fn opaque_answer(&self) -> Option<&OpaqueBody> {
+        self.opaque_answer.as_ref()
     }
 
     /// The dialect that reads the body.

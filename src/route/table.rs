@@ -1,6 +1,7 @@
 use super::path::{self, OddPath};
-use super::{Access, BodyKind, Route};
-use http::Method;
+use super::{Access, BodyKind, OpaqueBody, Route};
+use crate::payload::AnswerFraming;
+use http::{HeaderValue, Method};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -95,16 +96,40 @@ fn check(route: &Route) -> Result<(), RouteError> {
     if let Err(odd) = path::check(&route.pattern) {
         return error(RouteErrorKind::Pattern(format!("no request can match: {odd}")));
     }
+    if let BodyKind::Opaque(body) = route.body() {
+        check_opaque(body).map_err(|kind| RouteError::of(route, kind))?;
+    }
+    if let Some(answer) = route.opaque_answer() {
+        check_opaque(answer).map_err(|kind| RouteError::of(route, kind))?;
+        let is_read =
+            |media: &str| HeaderValue::from_str(media).is_ok_and(|media| AnswerFraming::of(&media).is_some());
+        if let Some(media) = answer.types().find(|media| is_read(media)) {
+            return error(RouteErrorKind::ReadAnswer(media.to_owned()));
+        }
+    }
     match (route.access(), route.body()) {
         (Access::Undecided, _) => error(RouteErrorKind::Undecided),
         (Access::Scopes(scopes), _) if scopes.iter().any(|scope| scope.is_empty() || scope.contains(' ')) => {
             error(RouteErrorKind::Scope)
         }
         (Access::Open, BodyKind::Json(_) | BodyKind::Opaque(_)) => error(RouteErrorKind::OpenWithBody),
-        (_, BodyKind::Opaque(body)) if body.max_bytes() == 0 || body.types().next().is_none() => {
-            error(RouteErrorKind::EmptyOpaque)
-        }
         _ => Ok(()),
+    }
+}
+
+fn check_opaque(body: &OpaqueBody) -> Result<(), RouteErrorKind> {
+    if body.is_empty() {
+        return Err(RouteErrorKind::EmptyOpaque);
+    }
+    let is_one = |media: &str| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+        media.split_once('/').is_some_and(|(name, subtype)| {
+            !name.is_empty() && !subtype.is_empty() && name.bytes().chain(subtype.bytes()).all(is_plain)
+        })
+    };
+    match body.types().find(|media| !is_one(media)) {
+        Some(media) => Err(RouteErrorKind::MediaType(media.to_owned())),
+        None => Ok(()),
     }
 }
 
@@ -157,9 +182,15 @@ pub enum RouteErrorKind {
     /// An open route takes a body.
     #[error("an open route takes no body: drop the dialect, or require a scope")]
     OpenWithBody,
-    /// An opaque body of no type or no bytes.
-    #[error("an opaque body needs at least one media type and one byte")]
+    /// An opaque body, or answer, of no type or no bytes.
+    #[error("what goes by unread needs at least one media type and one byte")]
     EmptyOpaque,
+    /// A media type that none can be (RFC 6838 §4.2).
+    #[error("{0:?} is not a media type; write one without parameters, such as \"audio/mpeg\"")]
+    MediaType(String),
+    /// An answer that can be read is declared opaque.
+    #[error("answers of the type {0} are read whatever is declared; leave it out")]
+    ReadAnswer(String),
     /// A scope that no credential can hold.
     #[error("a scope is one name without spaces; call .scope() once for each")]
     Scope,

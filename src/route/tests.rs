@@ -73,6 +73,36 @@ fn routes_that_cannot_work_are_errors() {
 }
 
 #[test]
+fn what_goes_by_unread_has_types_that_are_types_and_a_size() {
+    let kind =
+        |route: Route| RouteTable::new([route.scope("s")]).map(|_| ()).map_err(|error| error.kind().clone());
+    let body = |types: &[&str], max| kind(Route::post("/a").danger_opaque_body(types, max));
+    let answer =
+        |types: &[&str], max| kind(Route::post("/a").dialect(OpenAiChat).danger_opaque_answer(types, max));
+    for declare in [&body as &dyn Fn(&[&str], usize) -> Result<(), RouteErrorKind>, &answer] {
+        assert_eq!(declare(&["audio/mpeg", "image/svg+xml"], 1), Ok(()));
+        assert_eq!(declare(&[], 1), Err(RouteErrorKind::EmptyOpaque));
+        assert_eq!(declare(&["audio/mpeg"], 0), Err(RouteErrorKind::EmptyOpaque));
+        for media in
+            ["audio", "audio/*", "*/*", "audio/", "/mpeg", "audio/mpeg; rate=1", "a/b/c", "a b/c", ""]
+        {
+            let expected = Err(RouteErrorKind::MediaType(media.to_owned()));
+            assert_eq!(declare(&["audio/wav", media], 1), expected, "{media}");
+        }
+    }
+    for media in [
+        "application/json",
+        "Text/Event-Stream",
+        "application/x-ndjson",
+        "text/csv",
+        "application/problem+json",
+    ] {
+        let expected = Err(RouteErrorKind::ReadAnswer(media.to_ascii_lowercase()));
+        assert_eq!(answer(&["audio/mpeg", media], 1), expected, "{media}");
+    }
+}
+
+#[test]
 fn an_escaped_slash_passes_only_on_a_route_that_allows_it() {
     let table = RouteTable::new([
         Route::get("/models/{name}").scope("s").allow_encoded_slashes(),

@@ -182,6 +182,111 @@ fn settings_that_cannot_be_used_together_are_refused_at_their_place() {
 }
 
 #[test]
+fn what_a_route_lets_through_is_refused_at_its_place_when_it_cannot_be_used() {
+    let bare = "[[routes]]\nmethod = \"POST\"\npath = \"/a\"\nscopes = [\"s\"]\n";
+    let json = format!("{bare}dialect = \"json\"\n");
+    for (text, message) in [
+        (
+            format!("{json}unknown_fields = \"ignore\"\n"),
+            "line 6, column 18: routes[0].unknown_fields: \"ignore\" is not what happens to unknown fields; use \"refuse\", \"strip\" or \"pass\"",
+        ),
+        (
+            format!("{json}urls = [\"images.example.com\", \"*.10.0.0.1\"]\n"),
+            "line 6, column 31: routes[0].urls[1]: `10.0.0.1` cannot be allowed: a URL must name its host, not give an address; write a host such as \"images.example.com\", or \"*.example.com\" for those under it",
+        ),
+        (
+            format!("{json}urls = \"images.example.com\"\n"),
+            "line 6, column 8: routes[0].urls: invalid type: string \"images.example.com\", expected a sequence",
+        ),
+        (
+            format!("{json}urls = []\ndanger_urls_of_any_public_name = true\n"),
+            "line 7, column 34: routes[0].danger_urls_of_any_public_name: urls lists hosts, and this allows every one; keep one of them",
+        ),
+        (
+            format!("{bare}unknown_fields = \"pass\"\n"),
+            "line 5, column 18: routes[0].unknown_fields: says what a JSON body may hold, and this route takes none: add dialect",
+        ),
+        (
+            format!("{bare}danger_credentials_in_body = true\n"),
+            "line 5, column 30: routes[0].danger_credentials_in_body: says what a JSON body may hold, and this route takes none: add dialect",
+        ),
+        (
+            format!("{json}danger_credentials_in_body = \"yes\"\n"),
+            "line 6, column 30: routes[0].danger_credentials_in_body: invalid type: string \"yes\", expected a boolean",
+        ),
+        (
+            format!("{json}danger_opaque_body = {{ types = [\"audio/wav\"], max_bytes = 9 }}\n"),
+            "line 6, column 22: routes[0].danger_opaque_body: the body is read by a dialect, and unread by this; keep one of them",
+        ),
+        (
+            format!("{bare}danger_opaque_body = {{ types = [], max_bytes = 9 }}\n"),
+            "line 5, column 22: routes[0].danger_opaque_body: what goes by unread needs at least one media type and one byte",
+        ),
+        (
+            format!("{bare}danger_opaque_body = {{ types = [\"audio/wav\"] }}\n"),
+            "line 5, column 22: routes[0].danger_opaque_body: add the key `max_bytes`, which is needed",
+        ),
+        (
+            format!("{json}danger_opaque_answer = {{ types = [\"audio\"], max_bytes = 9 }}\n"),
+            "line 6, column 24: routes[0].danger_opaque_answer: \"audio\" is not a media type; write one without parameters, such as \"audio/mpeg\"",
+        ),
+        (
+            format!("{json}danger_opaque_answer = {{ types = [\"application/json\"], max_bytes = 9 }}\n"),
+            "line 6, column 24: routes[0].danger_opaque_answer: answers of the type application/json are read whatever is declared; leave it out",
+        ),
+        (
+            format!("{json}danger_opaque_answer = {{ types = [\"audio/mpeg\"], max_bytes = 0 }}\n"),
+            "line 6, column 62: routes[0].danger_opaque_answer.max_bytes: must be at least 1 byte",
+        ),
+        (
+            format!("{json}danger_opaque_answer = {{ types = [\"audio/mpeg\"], bytes = 9 }}\n"),
+            "line 6, column 50: routes[0].danger_opaque_answer.bytes: unknown key `bytes`, expected `types` or `max_bytes`",
+        ),
+        (
+            "[[routes]]\nmethod = \"POST\"\npath = \"/a\"\nopen = true\ndanger_opaque_body = { types = [\"a/b\"], max_bytes = 9 }\n".to_owned(),
+            "line 5, column 22: routes[0].danger_opaque_body: an open route takes no body: drop the dialect, or require a scope",
+        ),
+    ] {
+        assert_eq!(refusal(&text), message);
+    }
+}
+
+#[test]
+fn a_moment_is_written_as_in_rfc_3339_with_an_offset() {
+    let problem =
+        "is not a date and time with an offset; write it as in RFC 3339, such as \"2027-01-31T12:00:00Z\"";
+    for moment in [
+        "\"tomorrow\"",
+        "\"2027-01-31\"",
+        "\"2027-01-31T12:00:00\"",
+        "2027-01-31",
+        "2027-01-31T12:00:00",
+        "12:00:00",
+    ] {
+        let message = format!("line 1, column 18: danger_observe: {problem}");
+        assert_eq!(refusal(&format!("danger_observe = {moment}\n")), message, "{moment}");
+        let route = format!("[[routes]]\ndanger_observe = {moment}\n");
+        assert_eq!(refusal(&route), format!("line 2, column 18: routes[0].danger_observe: {problem}"));
+    }
+    assert_eq!(
+        refusal("danger_observe = true\n"),
+        "line 1, column 18: danger_observe: invalid type: boolean `true`, expected a date and time as in RFC 3339, such as \"2027-01-31T12:00:00Z\""
+    );
+    assert!(
+        refusal("[flood]\ndanger_observe = \"2027-01-31T12:00:00Z\"\n")
+            .ends_with("; as a key of the whole file it stands above the first [section]")
+    );
+    for moment in [
+        "\"2027-01-31T12:00:00Z\"",
+        "2027-01-31T12:00:00+01:00",
+        "2027-01-31 12:00:00.5Z",
+        "1960-01-01T00:00:00Z",
+    ] {
+        assert!(Config::parse(&format!("danger_observe = {moment}\n")).is_ok(), "{moment}");
+    }
+}
+
+#[test]
 fn an_issuer_that_cannot_be_used_is_refused_at_its_place() {
     let whole = format!("{ISSUER}jwks_file = \"k.json\"\n");
     for (text, message) in [

@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "these are tests; clippy knows only the functions that are marked so")]
 
 mod bodies;
-mod cost;
+mod http2;
 mod prompts;
 mod records;
 mod server;
+mod slow;
 mod usage;
 mod wire;

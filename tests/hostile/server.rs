@@ -6,11 +6,14 @@ use axum::http::{HeaderMap, Method};
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use http_body_util::BodyExt;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use portcullis::audit::{AuditEntry, AuditLog};
-use portcullis::gate::GateBuilder;
+use portcullis::gate::{GateBuilder, Protected};
 use portcullis::inspect::Inspection;
 use portcullis::limit::{FloodQuota, Per, Plan};
 use portcullis::payload::{AnthropicMessages, AnyJson, OpenAiChat, PlainGenerate};
+use portcullis::principal::PeerAddress;
 use portcullis::route::Route;
 use portcullis::testing::Issuer;
 use portcullis::{Gate, Principal};
@@ -20,7 +23,8 @@ use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
+use tower::ServiceExt;
 
 const AUDIENCE: &str = "https://llm.test";
 
@@ -63,6 +67,31 @@ impl Server {
         set: impl FnOnce(GateBuilder) -> GateBuilder,
         add: impl FnOnce(Router) -> Router,
     ) -> Self {
+        let serve = |listener, protected: Protected| async move {
+            axum::serve(listener, protected.into_make_service_with_connect_info()).await.unwrap();
+        };
+        Self::served(set, add, serve).await
+    }
+
+    /// The same application over HTTP/2, as hyper serves it, with extended CONNECT (RFC 8441) let in to the gate.
+    pub(crate) async fn over_http2() -> Self {
+        Self::over_http2_with(|gate| gate, 16 * 1024).await
+    }
+
+    /// The server itself takes heads up to `max_header_bytes`.
+    pub(crate) async fn over_http2_with(
+        set: impl FnOnce(GateBuilder) -> GateBuilder,
+        max_header_bytes: u32,
+    ) -> Self {
+        Self::served(set, |app| app, move |listener, protected| http2(listener, protected, max_header_bytes))
+            .await
+    }
+
+    async fn served<F: Future<Output = ()> + Send + 'static>(
+        set: impl FnOnce(GateBuilder) -> GateBuilder,
+        add: impl FnOnce(Router) -> Router,
+        serve: impl FnOnce(TcpListener, Protected) -> F,
+    ) -> Self {
         let (send, records) = mpsc::channel();
         let sink = move |entry: &AuditEntry| {
             let _ = send.send(serde_json::to_value(entry).unwrap());
@@ -89,8 +118,7 @@ impl Server {
         let app = add(app(&seen));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let service = gate.protect(app).into_make_service_with_connect_info();
-        let task = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+        let task = tokio::spawn(serve(listener, gate.protect(app)));
         Self { address, issuer, log, seen, records, task }
     }
 
@@ -142,6 +170,25 @@ impl Server {
     /// Asks with a good credential and answers with the status and the body.
     pub(crate) async fn ask(&self, path: &str, body: &str) -> Reply {
         self.send(self.good(path, body)).await
+    }
+}
+
+/// Serves HTTP/2 by prior knowledge (RFC 9113 §3.3), until it is dropped.
+async fn http2(listener: TcpListener, protected: Protected, max_header_bytes: u32) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, peer)) = listener.accept().await {
+        let protected = protected.clone();
+        let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+            let mut request = request.map(axum::body::Body::new);
+            request.extensions_mut().insert(PeerAddress(peer));
+            protected.clone().oneshot(request)
+        });
+        connections.spawn(async move {
+            let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            server.enable_connect_protocol().max_header_list_size(max_header_bytes);
+            // An error is a client that broke the protocol.
+            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+        });
     }
 }
 

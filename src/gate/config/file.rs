@@ -1,11 +1,13 @@
 //! The shape of the file: what serde reads, before it means anything.
 
-use super::value::{Count, Host, Origin, Size, Text};
+use super::hosts::{Host, Origin, UrlHost};
+use super::moment::Moment;
+use super::value::{Count, Size, Text};
 use crate::audit::WhenFull;
 use crate::inspect::Action;
 use crate::jose::Algorithm;
 use crate::limit::{Dimension, Per};
-use crate::payload::Dialect;
+use crate::payload::{Dialect, UnknownFields};
 use crate::principal::Network;
 use http::Method;
 use serde::Deserialize;
@@ -18,7 +20,7 @@ use std::time::Duration;
 use toml::Spanned;
 
 /// The keys that stand above the first section.
-pub(super) const TOP: [&str; 3] = ["default_plan", "output_cap", "danger_without_limits"];
+pub(super) const TOP: [&str; 4] = ["default_plan", "output_cap", "danger_without_limits", "danger_observe"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
@@ -26,6 +28,7 @@ pub(super) struct File {
     pub(super) default_plan: Option<Spanned<String>>,
     pub(super) output_cap: Option<Count<u64>>,
     pub(super) danger_without_limits: Option<Spanned<bool>>,
+    pub(super) danger_observe: Option<Moment>,
     pub(super) audit: Option<Spanned<AuditSection>>,
     #[serde(default)]
     pub(super) issuers: Vec<Spanned<IssuerSection>>,
@@ -93,6 +96,23 @@ pub(super) struct RouteSection {
     pub(super) scopes: Vec<Spanned<String>>,
     pub(super) open: Option<Spanned<bool>>,
     pub(super) default_output_cap: Option<Count<u64>>,
+    #[serde(default)]
+    pub(super) allow_encoded_slashes: bool,
+    pub(super) unknown_fields: Option<Spanned<Text<UnknownFields>>>,
+    pub(super) urls: Option<Spanned<Vec<Spanned<Text<UrlHost>>>>>,
+    pub(super) danger_urls_of_any_public_name: Option<Spanned<bool>>,
+    pub(super) danger_credentials_in_body: Option<Spanned<bool>>,
+    pub(super) danger_opaque_body: Option<Spanned<OpaqueSection>>,
+    pub(super) danger_opaque_answer: Option<Spanned<OpaqueSection>>,
+    pub(super) danger_observe: Option<Moment>,
+}
+
+/// What goes by unread.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct OpaqueSection {
+    pub(super) types: Vec<String>,
+    pub(super) max_bytes: Size,
 }
 
 #[derive(Deserialize)]

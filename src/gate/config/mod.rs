@@ -57,9 +57,12 @@
 
 mod error;
 mod file;
+mod hosts;
 mod issuers;
+mod moment;
 mod open;
 mod read;
+mod routes;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -70,6 +73,7 @@ pub use self::error::{ConfigError, ConfigErrorKind};
 use self::file::File;
 use self::source::Source;
 use crate::audit::WhenFull;
+use crate::clock::UnixTime;
 use crate::exchange::EdgeRules;
 use crate::inspect::Action;
 use crate::jwt::TrustedIssuer;
@@ -109,6 +113,7 @@ pub struct Config {
     answer_limits: EventLimits,
     proxies: Vec<Network>,
     edge: EdgeRules,
+    observed_until: Option<UnixTime>,
 }
 
 /// A control that is set up, or shall be missing.
@@ -175,7 +180,7 @@ impl Config {
             audit: file.audit.map(|section| read::audit(&source, section)).transpose()?,
             issuers: issuers::issuers(&source, file.issuers)?,
             api_key_header: file.authentication.accept_api_key_header,
-            routes: read::routes(&source, file.routes)?,
+            routes: routes::routes(&source, file.routes)?,
             plans,
             default_plan: file.default_plan.map(Spanned::into_inner),
             output_cap: file.output_cap.map(|count| count.0),
@@ -191,6 +196,7 @@ impl Config {
             max_body_time: max_body_time.map(|time| time.into_inner().0),
             answer_limits,
             edge: read::edge(&source, file.edge)?,
+            observed_until: file.danger_observe.map(|until| until.0),
             proxies: file.proxies.trusted.into_iter().map(|network| network.0).collect(),
             source,
         })

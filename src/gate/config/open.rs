@@ -60,6 +60,9 @@ impl Config {
         if let Some(name) = &self.default_plan {
             builder = builder.default_plan(name.as_str());
         }
+        if let Some(until) = self.observed_until {
+            builder = builder.danger_observe(until);
+        }
         if let Some(units) = self.output_cap {
             builder = builder.output_cap(units);
         }

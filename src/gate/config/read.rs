@@ -1,18 +1,16 @@
 //! From the shape of the file to what the builder takes; whatever cannot be used is refused at its place.
 
 use super::file::EdgeSection;
-use super::file::{AuditSection, FloodSection, InspectionSection, LimitSection, PlanSection, RouteSection};
+use super::file::{AuditSection, FloodSection, InspectionSection, LimitSection, PlanSection};
 use super::source::Source;
-use super::value::{Text, choose};
+use super::value::choose;
 use super::{AuditSettings, ConfigError, ConfigErrorKind, Switch};
 use crate::clock::SystemClock;
 use crate::exchange::{EdgeError, EdgeRules};
 use crate::inspect::Action;
 use crate::limit::{FloodCheck, FloodQuota, Limit, Measure, Plan, Plans, PlansErrorKind};
 use crate::payload::Category;
-use crate::route::{Route, RouteErrorKind, RouteTable};
 use std::collections::BTreeMap;
-use std::ops::Range;
 use toml::Spanned;
 
 /// The most addresses that the flood check may be told to remember: their memory, 34 bytes each, is taken at once.
@@ -109,67 +107,6 @@ pub(super) fn inspection(
         }
     });
     Ok(Switch::Set(actions.collect::<Result<_, _>>()?))
-}
-
-pub(super) fn routes(
-    source: &Source,
-    sections: Vec<Spanned<RouteSection>>,
-) -> Result<Vec<Route>, ConfigError> {
-    let mut routes = Vec::with_capacity(sections.len());
-    let mut paths = Vec::with_capacity(sections.len());
-    for section in sections {
-        paths.push(section.get_ref().path.span());
-        routes.push(route(source, section.span(), section.into_inner())?);
-    }
-    let fails = |count: usize| RouteTable::new(routes[..count].iter().cloned()).err();
-    if fails(routes.len()).is_some() {
-        // Each stands on its own: the first that cannot join those above it is the one to name.
-        let counts: Vec<usize> = (0..=routes.len()).collect();
-        let first = counts.partition_point(|count| fails(*count).is_none());
-        if let Some(error) = fails(first) {
-            return source.refuse(paths[first - 1].clone(), error.kind().to_string());
-        }
-    }
-    Ok(routes)
-}
-
-fn route(source: &Source, span: Range<usize>, section: RouteSection) -> Result<Route, ConfigError> {
-    let RouteSection { method, path, dialect, action, scopes, open, default_output_cap } = section;
-    let mut route = Route::new(method.0, path.get_ref().as_str());
-    if let Some(Text(dialect)) = dialect.as_ref().map(Spanned::get_ref) {
-        route = route.shared_dialect(dialect.clone());
-    }
-    if let Some(action) = action {
-        route = route.action(action);
-    }
-    if let Some(cap) = default_output_cap {
-        route = route.default_output_cap(cap.0);
-    }
-    for scope in &scopes {
-        let alone = Route::get("/").scope(scope.get_ref().as_str());
-        if RouteTable::new([alone]).is_err() {
-            let problem = "a scope is one name without spaces; write each as a string of its own";
-            return source.refuse(scope.span(), problem);
-        }
-        route = route.scope(scope.get_ref().as_str());
-    }
-    if let Some(open) = open.filter(|open| *open.get_ref()) {
-        if !scopes.is_empty() {
-            let problem = "it is open to everybody, and scopes are required; keep one of them";
-            return source.refuse(open.span(), problem);
-        }
-        route = route.open();
-    }
-    let Err(error) = RouteTable::new([route.clone()]) else { return Ok(route) };
-    match error.kind() {
-        RouteErrorKind::Undecided => {
-            source.refuse(span, "says not who may enter: add scopes = [\"…\"], or open = true for everybody")
-        }
-        kind @ RouteErrorKind::OpenWithBody => {
-            source.refuse(dialect.map_or(span, |dialect| dialect.span()), kind.to_string())
-        }
-        kind => source.refuse(path.span(), kind.to_string()),
-    }
 }
 
 /// The entries of a table in the order of the file.

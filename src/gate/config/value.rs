@@ -1,15 +1,14 @@
 //! Values written as text: words of a closed list, durations, sizes, networks.
 
 use crate::audit::WhenFull;
-use crate::exchange::EdgeRules;
 use crate::inspect::Action;
 use crate::jose::Algorithm;
 use crate::limit::{Dimension, Per};
 use crate::payload::{
     AnthropicMessages, AnyJson, Dialect, Gemini, Mcp, OllamaAdmin, OllamaChat, OllamaGenerate, OpenAiChat,
     OpenAiCompletions, OpenAiEmbeddings, OpenAiResponses, PlainGenerate, Severity, TgiGenerate,
+    UnknownFields,
 };
-use crate::principal::Network;
 use http::Method;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
@@ -146,37 +145,11 @@ impl FromText for Arc<dyn Dialect> {
     }
 }
 
-impl FromText for Network {
-    const WHAT: &'static str = "a network";
+impl FromText for UnknownFields {
+    const WHAT: &'static str = "what happens to unknown fields";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|error: crate::principal::AddressError| error.to_string())
-    }
-}
-
-/// A host that a request may name.
-#[derive(Clone, Debug)]
-pub(super) struct Host(pub(super) String);
-
-impl FromText for Host {
-    const WHAT: &'static str = "a host";
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        let rules = EdgeRules::default().allowed_hosts([text]);
-        rules.map(|_| Self(text.to_owned())).map_err(|error| error.to_string())
-    }
-}
-
-/// An origin whose pages may send requests.
-#[derive(Clone, Debug)]
-pub(super) struct Origin(pub(super) String);
-
-impl FromText for Origin {
-    const WHAT: &'static str = "an origin";
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        let rules = EdgeRules::default().allowed_origins([text]);
-        rules.map(|_| Self(text.to_owned())).map_err(|error| error.to_string())
+        choose(text, Self::WHAT, [Self::Refuse, Self::Strip, Self::Pass].map(|fate| (fate.as_str(), fate)))
     }
 }
 

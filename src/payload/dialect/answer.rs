@@ -17,6 +17,8 @@ pub struct AnswerFacts {
     pub finished: bool,
     /// The answer said that it failed.
     pub failed: bool,
+    /// The answer goes by unread, so that nothing tells what was used.
+    pub unread: bool,
 }
 
 impl AnswerFacts {

@@ -97,6 +97,11 @@ impl PayloadFacts {
         }
     }
 
+    /// How many bytes of memory the lists of parts and fields take.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.parts) + size_of_val(&*self.fields)
+    }
+
     /// The fields of a class. A policy on models reads all of class [`Model`](FieldClass::Model): some APIs take fallbacks.
     pub fn fields_of(&self, class: FieldClass) -> impl Iterator<Item = NodeId> {
         self.fields.iter().filter(move |field| field.class == class).map(|field| field.node)

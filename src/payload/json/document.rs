@@ -126,6 +126,13 @@ impl Document {
         self.shared.tape.nodes.len()
     }
 
+    /// How many bytes of memory the document takes: its source, 16 bytes for each key and value, and its strings that had
+    /// escapes once more.
+    pub fn memory_bytes(&self) -> usize {
+        let tape = &self.shared.tape;
+        self.shared.source.len() + size_of_val(&*tape.nodes) + tape.unescaped.len()
+    }
+
     /// The document as a value of `T`, which may borrow its strings, escapes resolved.
     ///
     /// An error names the pointer of the value that does not fit, and what was expected there.

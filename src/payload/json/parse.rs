@@ -25,7 +25,12 @@ pub(super) fn parse(text: &str, limits: JsonLimits) -> Result<Tape, JsonError> {
         keys: Vec::with_capacity(16),
     };
     match parser.document() {
-        Ok(()) => Ok(parser.tape),
+        Ok(()) => {
+            // A document is kept until its handler has ended, and counted by its length.
+            parser.tape.nodes.shrink_to(RESERVE_LIMIT);
+            parser.tape.unescaped.shrink_to_fit();
+            Ok(parser.tape)
+        }
         Err((kind, offset)) => Err(JsonError::new(kind, offset, parser.pointer())),
     }
 }

@@ -220,10 +220,35 @@ async fn an_opaque_body_is_bounded_and_handed_on_unread() {
     let response =
         service.oneshot(send("Audio/WAV; rate=1", frames([data("RI"), data("FF")]))).await.unwrap();
     assert_eq!(text(response).await, "RIFF");
-    assert_eq!(stack.witness.record().ran(StepId::Read), crate::exchange::Ran::Passed);
+    let record = stack.witness.record();
+    assert_eq!((record.ran(StepId::Read), record.unread.body), (crate::exchange::Ran::Passed, Some(4)));
     assert_eq!(status_of(send("audio/wav", full("x".repeat(101)))).await.0, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(status_of(send("application/json", full("{}"))).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let mut encoded = send("audio/wav", full("x"));
     encoded.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     assert_eq!(status_of(encoded).await.0, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[tokio::test]
+async fn what_a_body_becomes_is_on_account_too() {
+    let stack = Stack::new();
+    let service = stack.service(|_| async { Ok(typed("text/event-stream", poll_body(|_| Poll::Pending))) });
+    let zeros = |count: usize| post("/json", full(format!("[{}]", vec!["0"; count].join(","))));
+    let large = service.clone().oneshot(zeros(100)).await.unwrap();
+    assert_eq!(large.status(), StatusCode::PAYLOAD_TOO_LARGE, "201 bytes that become 1,617, of 1,500");
+    assert!(!large.headers().contains_key("retry-after"), "it will never fit");
+    let first = service.clone().oneshot(zeros(60)).await.unwrap();
+    assert_eq!(first.status(), StatusCode::OK, "121 bytes that become 1,097");
+    let second = service.clone().oneshot(zeros(60)).await.unwrap();
+    assert_eq!(second.status(), StatusCode::TOO_MANY_REQUESTS, "121 bytes more would fit, 1,097 do not");
+    drop(first);
+    assert_eq!(service.oneshot(zeros(60)).await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_body_of_empty_frames_is_refused_before_it_has_no_end() {
+    let few = frames((0..1_000).map(|_| data("")).chain([data("1")]));
+    assert_eq!(status_of(post("/json", few)).await.0, StatusCode::OK);
+    let endless = poll_body(|_| Poll::Ready(Some(data(""))));
+    assert_eq!(status_of(post("/json", endless)).await.0, StatusCode::BAD_REQUEST);
 }

@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 #[cfg(feature = "inflate")]
 mod encodings;
+mod opaque;
 
 use super::ReadPayloadLayer;
 use crate::clock::UnixTime;
@@ -201,6 +202,7 @@ impl Stack {
             Route::get("/healthz").open(),
             Route::post("/audio").danger_opaque_body(["audio/wav"], 100).scope("s"),
             Route::post("/json").dialect(AnyJson).scope("s"),
+            Route::post("/speech").dialect(AnyJson).danger_opaque_answer(["audio/mpeg"], 10).scope("s"),
             Route::post("/chat").dialect(OpenAiChat).scope("s"),
         ]);
         let read = ReadPayloadLayer::builder()
