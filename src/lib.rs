@@ -106,6 +106,8 @@ pub mod refusal;
 pub mod route;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "tls")]
+pub mod trust;
 
 #[cfg(feature = "axum")]
 pub use extract::Payload;

@@ -9,16 +9,30 @@
 //! | [`Application`] | the OAuth client that the user sits at | `azp`, `client_id` |
 //! | [`ActorChain`] | who acts for the subject | `act` (RFC 8693 §4.1) |
 //! | [`TenantId`], [`PlanName`], [`ScopeSet`], [`RoleSet`] | what the issuer says the caller has | claims |
+//! | [`Workload`] | the machine that calls | its certificate, verified |
 //! | [`ClientAddress`] | where the connection came from | the socket, or a trusted proxy |
 
 mod address;
+mod certificate;
+mod connection;
 mod identity;
 mod names;
 mod sets;
+mod spiffe;
 #[cfg(test)]
 mod tests;
+mod workload;
 
 pub use address::{AddressError, AddressPrefix, ClientAddress, Network, PeerAddress, TrustedProxies};
+pub use certificate::PeerCertificate;
+#[cfg_attr(
+    not(feature = "tls"),
+    expect(unused_imports, reason = "only the feature `tls` reads certificates")
+)]
+pub(crate) use certificate::{AlternativeNames, CertificateFacts};
+pub use connection::{PeerConnection, TlsConnection, TlsVersion};
 pub use identity::{AuthenticationMethod, Credential, Principal, PrincipalBuilder};
 pub use names::{Actor, ActorChain, Application, PlanName, Subject, TenantId};
 pub use sets::{RoleSet, ScopeSet};
+pub use spiffe::{SpiffeId, SpiffeIdError, TrustDomain};
+pub use workload::{Workload, WorkloadId};
