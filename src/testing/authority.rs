@@ -1,8 +1,8 @@
 use super::certificate::{Certificate, CertificateBuilder, ascii, since_1970};
 use crate::clock::{SharedClock, SystemClock, UnixTime};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa, KeyIdMethod,
-    KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -155,7 +155,9 @@ impl CertificateAuthority {
 
 impl fmt::Debug for CertificateAuthority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CertificateAuthority").field("below", &self.intermediates.len()).finish_non_exhaustive()
+        f.debug_struct("CertificateAuthority")
+            .field("below", &self.intermediates.len())
+            .finish_non_exhaustive()
     }
 }
 

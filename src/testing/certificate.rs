@@ -2,8 +2,8 @@ use super::authority::{CertificateAuthority, new_key};
 use crate::clock::UnixTime;
 use rcgen::string::Ia5String;
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyUsagePurpose, SanType, SerialNumber,
-    date_time_ymd,
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyUsagePurpose, SanType,
+    SerialNumber, date_time_ymd,
 };
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
