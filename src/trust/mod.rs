@@ -40,8 +40,9 @@ mod reload;
 mod tests;
 mod verifier;
 
+pub(crate) use bundles::Bundles;
 pub use bundles::{TrustBundles, TrustBundlesBuilder};
-pub(crate) use certificate::read_chain;
+pub(crate) use certificate::{issuer_names, read_chain};
 pub use error::{TrustError, TrustErrorKind};
 pub(crate) use identity::Shown;
 pub use identity::{Identity, IdentityBuilder};
