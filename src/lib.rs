@@ -106,6 +106,8 @@ pub mod principal;
 pub mod read;
 pub mod refusal;
 pub mod route;
+#[cfg(feature = "tls")]
+pub mod serve;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "tls")]

@@ -40,7 +40,7 @@ mod reload;
 mod tests;
 mod verifier;
 
-pub(crate) use bundles::Bundles;
+pub(crate) use bundles::{Bundles, Pinned};
 pub use bundles::{TrustBundles, TrustBundlesBuilder};
 pub(crate) use certificate::{issuer_names, read_chain};
 pub use error::{TrustError, TrustErrorKind};
@@ -48,4 +48,4 @@ pub(crate) use identity::Shown;
 pub use identity::{Identity, IdentityBuilder};
 pub use pem::Pem;
 pub(crate) use provider::provider;
-pub(crate) use verifier::{VerifyClient, VerifyServer};
+pub(crate) use verifier::{VerifyClient, VerifyServer, trust_error, verified_peer};

@@ -3,8 +3,9 @@
 use super::bundles::{Bundles, Pinned};
 use super::path::Purpose;
 use super::provider::algorithms;
-use super::{TrustBundles, TrustError, TrustErrorKind};
+use super::{TrustBundles, TrustError, TrustErrorKind, read_chain};
 use crate::clock::UnixTime;
+use crate::principal::PeerCertificate;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime as PkiTime};
@@ -118,12 +119,26 @@ impl ServerCertVerifier for VerifyServer {
     }
 }
 
+/// The certificate of a peer whose chain was verified in the handshake.
+pub(crate) fn verified_peer(chain: &[CertificateDer<'_>]) -> Result<PeerCertificate, TrustError> {
+    read_chain(chain).map(PeerCertificate::verified)
+}
+
 /// Why a certificate was not believed, if that is why a handshake failed.
-pub(crate) fn trust_error(error: &Error) -> Option<&TrustError> {
-    match error {
-        Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => inner.downcast_ref(),
-        _ => None,
-    }
+pub(crate) fn trust_error(error: &Error) -> Option<TrustError> {
+    let Error::InvalidCertificate(error) = error else { return None };
+    let kind = match error {
+        CertificateError::Expired => TrustErrorKind::Expired,
+        CertificateError::NotValidYet => TrustErrorKind::NotYetValid,
+        CertificateError::Revoked => TrustErrorKind::Revoked,
+        CertificateError::ExpiredRevocationList => TrustErrorKind::RevocationStale,
+        CertificateError::UnknownRevocationStatus => TrustErrorKind::RevocationUnknown,
+        CertificateError::UnknownIssuer => TrustErrorKind::UnknownIssuer,
+        CertificateError::BadSignature => TrustErrorKind::Signature,
+        CertificateError::Other(OtherError(inner)) => return inner.downcast_ref().cloned(),
+        other => TrustErrorKind::Path(other.to_string()),
+    };
+    Some(kind.into())
 }
 
 fn chain<'a>(end_entity: &'a CertificateDer<'a>, intermediates: &'a [CertificateDer<'a>]) -> Vec<&'a [u8]> {
