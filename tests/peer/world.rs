@@ -75,6 +75,7 @@ impl World {
             .plan(Plan::new("wide").requests(100, Per::Minute).usage(1_000_000, Per::Minute))
             .plan(Plan::new("machines").requests(2, Per::Minute).usage(1_000_000, Per::Minute))
             .default_plan("wide")
+            .danger_without_inspection()
             .audit(self.log.clone())
     }
 
