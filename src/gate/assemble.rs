@@ -107,7 +107,13 @@ impl GateBuilder {
         if self.peers.as_ref().is_some_and(PeerRules::knows_people) {
             return true;
         }
-        routes.routes().iter().all(|route| matches!(route.access(), Access::Machines | Access::Open))
+        let mut asked = routes
+            .routes()
+            .iter()
+            .map(|route| route.access())
+            .filter(|access| **access != Access::Open)
+            .peekable();
+        asked.peek().is_some() && asked.all(|access| *access == Access::Machines)
     }
 
     fn check_bounds(&self) -> Result<(), GateError> {
