@@ -5,10 +5,8 @@ use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
 use portcullis::principal::PeerConnection;
-use portcullis::serve::rustls::client_config;
-use portcullis::serve::{ClientTls, HandshakeErrorKind, TlsListener};
+use portcullis::serve::TlsListener;
 use rustls::ClientConfig;
-use rustls::version::TLS12;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
@@ -69,90 +67,6 @@ async fn axum_serve_is_given_address_and_certificate_of_each_connection() {
     assert_eq!(answer["address"], local);
     ask(address, &world.client(None)).await.unwrap_err();
     serving.abort();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn tls_1_2_is_spoken_only_where_it_was_allowed() {
-    let world = World::new();
-    let gateway = world.gateway();
-    let builder = ClientTls::builder(world.bundles()).server(crate::world::SERVER).allow_tls12();
-    let new = client_config(&builder.identity(crate::world::identity(&gateway)).build().unwrap());
-    let old = only_tls12(&new);
-    let strict = world.mutual().await;
-    ask(strict.address, &old).await.unwrap_err();
-    assert!(matches!(world.why()[..], [HandshakeErrorKind::Incompatible(_)]), "{:?}", world.why());
-    assert_eq!(ask(strict.address, &new).await.unwrap()["version"], "1.3");
-    strict.stop().await.unwrap();
-
-    let tls = world.acceptor().require_client_certificates(world.bundles()).allow_tls12().build().unwrap();
-    let lenient = serve(tls).await;
-    let answer = ask(lenient.address, &old).await.unwrap();
-    assert_eq!(
-        (&answer["version"], &answer["workload"]),
-        (&"1.2".into(), &"spiffe://prod.example/gateway".into())
-    );
-    assert_eq!(ask(lenient.address, &new).await.unwrap()["version"], "1.3");
-    lenient.stop().await.unwrap();
-}
-
-/// The same client, of an older kind: same verifier, same certificate.
-fn only_tls12(config: &ClientConfig) -> Arc<ClientConfig> {
-    let world_provider = config.crypto_provider().clone();
-    let old = ClientConfig::builder_with_provider(world_provider)
-        .with_protocol_versions(&[&TLS12])
-        .unwrap()
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody(config.crypto_provider().clone())));
-    Arc::new(old.with_client_cert_resolver(config.client_auth_cert_resolver.clone()))
-}
-
-/// Believes every server: what is tried here is the server.
-#[derive(Debug)]
-struct Anybody(Arc<rustls::crypto::CryptoProvider>);
-
-mod anybody {
-    use super::Anybody;
-    use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-    use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
-    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-    use rustls::{DigitallySignedStruct, Error, SignatureScheme};
-
-    impl ServerCertVerifier for Anybody {
-        fn verify_server_cert(
-            &self,
-            _: &CertificateDer<'_>,
-            _: &[CertificateDer<'_>],
-            _: &ServerName<'_>,
-            _: &[u8],
-            _: UnixTime,
-        ) -> Result<ServerCertVerified, Error> {
-            Ok(ServerCertVerified::assertion())
-        }
-
-        fn verify_tls12_signature(
-            &self,
-            message: &[u8],
-            certificate: &CertificateDer<'_>,
-            signature: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, Error> {
-            let algorithms = &self.0.signature_verification_algorithms;
-            verify_tls12_signature(message, certificate, signature, algorithms)
-        }
-
-        fn verify_tls13_signature(
-            &self,
-            message: &[u8],
-            certificate: &CertificateDer<'_>,
-            signature: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, Error> {
-            let algorithms = &self.0.signature_verification_algorithms;
-            verify_tls13_signature(message, certificate, signature, algorithms)
-        }
-
-        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            self.0.signature_verification_algorithms.supported_schemes()
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

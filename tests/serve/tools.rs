@@ -64,6 +64,27 @@ async fn curl_comes_in_with_its_certificate_by_http_1_and_http_2_and_not_without
     server.stop().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_1_2_is_spoken_only_where_it_was_allowed() {
+    let world = World::new();
+    let gateway = Files::of(&world, "gateway", &world.gateway());
+    let acceptor = || world.acceptor().require_client_certificates(world.bundles());
+    let strict = serve(acceptor().build().unwrap()).await;
+    let output = curl(&world, &strict, Some(&gateway), &["--tls-max", "1.2"]).await;
+    assert!(!output.status.success());
+    assert!(matches!(world.why()[..], [HandshakeErrorKind::Incompatible(_)]), "{:?}", world.why());
+    strict.stop().await.unwrap();
+
+    let lenient = serve(acceptor().allow_tls12().build().unwrap()).await;
+    for (most, version) in [("1.2", "1.2"), ("1.3", "1.3")] {
+        let output = curl(&world, &lenient, Some(&gateway), &["--tls-max", most]).await;
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer["version"], version);
+        assert_eq!(answer["workload"], "spiffe://prod.example/gateway");
+    }
+    lenient.stop().await.unwrap();
+}
+
 /// What `openssl s_client` says, asked for one page.
 async fn s_client(world: &World, server: &Running, more: &[&str]) -> String {
     let mut command = Command::new("openssl");
