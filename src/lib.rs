@@ -100,6 +100,8 @@ pub mod jose;
 pub mod jwt;
 pub mod limit;
 pub mod payload;
+#[cfg(feature = "tls")]
+pub mod peer;
 pub mod principal;
 pub mod read;
 pub mod refusal;

@@ -12,7 +12,7 @@ use portcullis::clock::UnixTime;
 use portcullis::gate::GateBuilder;
 use portcullis::limit::{FloodQuota, Per, Plan};
 use portcullis::payload::PlainGenerate;
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::route::Route;
 use portcullis::testing::{FakeClock, Issuer};
 use portcullis::{Gate, Payload};
@@ -70,6 +70,7 @@ impl World {
     async fn send(&self, from: &str, mut request: Request<Body>) -> Response<Body> {
         let address: IpAddr = from.parse().unwrap();
         request.extensions_mut().insert(PeerAddress((address, 4711).into()));
+        request.extensions_mut().insert(TlsConnection::new());
         self.gate.protect(app()).oneshot(request).await.unwrap()
     }
 
@@ -120,6 +121,7 @@ async fn a_hundred_thousand_strangers_fill_neither_queue_nor_disk_while_alice_is
         let address = IpAddr::from((0xc000_0000 + i % 5_000).to_be_bytes());
         let mut request = Request::post("/generate").body(Body::empty()).unwrap();
         request.extensions_mut().insert(PeerAddress((address, 4711).into()));
+        request.extensions_mut().insert(TlsConnection::new());
         let response = (&mut app).oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         if i % 10_000 == 0 {

@@ -5,7 +5,7 @@
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Empty;
 use portcullis::exchange::{Context, EdgeRules, MatchRouteLayer};
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::refusal::{Refusal, RefusalKind};
 use portcullis::route::{Route, RouteTable};
 use std::convert::Infallible;
@@ -38,6 +38,7 @@ async fn ask(
     }
     let mut request = request.body(Body::new()).unwrap();
     request.extensions_mut().insert(PeerAddress(peer.parse().unwrap()));
+    request.extensions_mut().insert(TlsConnection::new());
     let response = layer.layer(inner).oneshot(request).await.unwrap();
     match response.extensions().get::<Refusal>() {
         Some(refusal) => {

@@ -11,7 +11,7 @@ use portcullis::exchange::{Ran, StepId};
 use portcullis::gate::{GateBuilder, GateErrorKind};
 use portcullis::limit::{FloodQuota, Per, Plan};
 use portcullis::payload::PlainGenerate;
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::refusal::{Refusal, RefusalKind};
 use portcullis::route::Route;
 use portcullis::testing::Issuer;
@@ -59,7 +59,7 @@ impl World {
 
 fn app() -> Router {
     async fn generate(principal: Principal, Payload(request): Payload<Value>) -> axum::Json<Value> {
-        axum::Json(json!({ "text": format!("{}: {}", principal.subject().id(), request["prompt"]) }))
+        axum::Json(json!({ "text": format!("{}: {}", principal.name(), request["prompt"]) }))
     }
     Router::new()
         .route("/generate", post(generate))
@@ -77,6 +77,7 @@ fn request(path: &str, credential: Option<&str>, body: &Value) -> Request<Body> 
 
 fn from_somewhere(mut request: Request<Body>) -> Request<Body> {
     request.extensions_mut().insert(PeerAddress("192.0.2.7:4711".parse().unwrap()));
+    request.extensions_mut().insert(TlsConnection::new());
     request
 }
 

@@ -20,7 +20,9 @@ use portcullis::limit::{
     LimitRequestsLayer, LimitUsageLayer, Limits, MemoryBudgetStore, Per, Plan, Plans, Reply,
 };
 use portcullis::payload::dialect::OpenAiChat;
-use portcullis::principal::{AuthenticationMethod, Credential, PeerAddress, Principal, Subject};
+use portcullis::principal::{
+    AuthenticationMethod, Credential, PeerAddress, Principal, Subject, TlsConnection,
+};
 use portcullis::read::ReadPayloadLayer;
 use portcullis::refusal::{Refusal, RefusalKind};
 use portcullis::route::{Route, RouteTable};
@@ -218,6 +220,7 @@ fn asking(subject: &str, members: &str) -> Request<Full<Bytes>> {
         .header("test-subject", subject)
         .header("test-plan", "free")
         .extension(PeerAddress(SocketAddr::from(([192, 0, 2, 1], 443))))
+        .extension(TlsConnection::new())
         .body(Full::from(body))
         .unwrap()
 }
@@ -477,6 +480,7 @@ async fn an_address_with_many_subjects_has_one_limit_of_its_own() {
     let from = |subject, ip: &str| {
         let mut request = asking(subject, "");
         request.extensions_mut().insert(PeerAddress(SocketAddr::new(ip.parse().unwrap(), 443)));
+        request.extensions_mut().insert(TlsConnection::new());
         request
     };
     assert_eq!(kind(&gate.done(from("ann", "2001:db8::1")).await), None);
@@ -496,6 +500,7 @@ async fn a_plan_without_limits_is_still_metered() {
 fn open_route(ip: [u8; 4]) -> Request<Full<Bytes>> {
     Request::get("/healthz")
         .extension(PeerAddress(SocketAddr::from((ip, 443))))
+        .extension(TlsConnection::new())
         .body(Full::default())
         .unwrap()
 }

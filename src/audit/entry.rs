@@ -1,7 +1,7 @@
 use crate::clock::UnixTime;
-use crate::exchange::{End, Exchange, Record, StepId};
+use crate::exchange::{End, Exchange, PeerFacts, Record, StepId};
 use crate::payload::{Coverage, Finding};
-use crate::principal::{AddressPrefix, Application, Principal, TenantId};
+use crate::principal::{AddressPrefix, Application, Hex, PeerCertificate, Principal, Subject, TenantId};
 use crate::refusal::{Refusal, escaped};
 use jiff::Timestamp;
 use serde::ser::{SerializeMap, SerializeSeq};
@@ -97,7 +97,8 @@ impl AuditEntry {
 
     pub(super) fn trace(&self) {
         let refusal = self.refusal.as_ref();
-        let subject = self.principal.as_ref().map(|principal| principal.subject().id());
+        let subject = self.principal.as_ref().and_then(Principal::subject).map(Subject::id);
+        let peer = self.record.peer.as_ref().and_then(|peer| peer.certificate.workload());
         let model = self.record.read.as_ref().and_then(|read| read.model.as_deref());
         tracing::info!(
             target: "portcullis::audit",
@@ -106,6 +107,7 @@ impl AuditEntry {
             route = self.route.as_deref(),
             action = self.action.as_deref(),
             subject = subject.map(escaped).as_deref(),
+            workload = peer.map(|id| escaped(id.as_str())).as_deref(),
             model = model.map(escaped).as_deref(),
             decision = self.decision(),
             reason = self.reason(),
@@ -136,6 +138,7 @@ impl Serialize for AuditEntry {
         map.serialize_entry("route", &self.route)?;
         map.serialize_entry("action", &self.action)?;
         map.serialize_entry("principal", &principal.map(|who| Who(who, record)))?;
+        map.serialize_entry("peer", &record.peer.as_ref().map(Peer))?;
         map.serialize_entry("model", &record.read.as_ref().and_then(|read| read.model.as_deref()))?;
         map.serialize_entry("decision", self.decision())?;
         map.serialize_entry("reason", &self.reason())?;
@@ -194,8 +197,8 @@ impl Serialize for Who<'_> {
         let actors: Vec<String> =
             who.actors().iter().map(|actor| format!("{} of {}", actor.id(), actor.issuer())).collect();
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("issuer", who.subject().issuer())?;
-        map.serialize_entry("subject", who.subject().id())?;
+        map.serialize_entry("issuer", &who.subject().map(Subject::issuer))?;
+        map.serialize_entry("subject", &who.subject().map(Subject::id))?;
         map.serialize_entry("application", &who.application().map(Application::as_str))?;
         map.serialize_entry("actors", &actors)?;
         map.serialize_entry("tenant", &who.tenant().map(TenantId::as_str))?;
@@ -204,6 +207,23 @@ impl Serialize for Who<'_> {
         map.serialize_entry("key_id", &credential.and_then(|credential| credential.key_id.as_deref()))?;
         map.serialize_entry("algorithm", &credential.and_then(|credential| credential.algorithm))?;
         map.serialize_entry("remembered", &credential.map(|credential| credential.remembered))?;
+        map.end()
+    }
+}
+
+struct Peer<'a>(&'a PeerFacts);
+
+impl Serialize for Peer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let PeerFacts { certificate, through } = self.0;
+        let name = |certificate: &PeerCertificate| certificate.workload().map(ToString::to_string);
+        let mut map = serializer.serialize_map(Some(6))?;
+        map.serialize_entry("workload", &name(certificate))?;
+        map.serialize_entry("fingerprint", certificate.fingerprint_text())?;
+        map.serialize_entry("serial", &Hex(certificate.serial()).to_string())?;
+        map.serialize_entry("issuer", certificate.issuer_name())?;
+        map.serialize_entry("not_after", &rfc3339(certificate.not_after()))?;
+        map.serialize_entry("through", &through.as_ref().map(|proxy| proxy.as_ref().and_then(name)))?;
         map.end()
     }
 }

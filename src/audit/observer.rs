@@ -33,5 +33,6 @@ fn is_anybody(exchange: &Exchange, entry: &AuditEntry) -> bool {
     let is_open = exchange.route().is_some_and(|route| *route.access() == Access::Open);
     // What a gate that only observes would have refused is what it is there to tell.
     let is_told = !entry.record.would_refuse.is_empty();
-    !is_told && entry.principal.is_none() && (is_open || entry.refusal.is_some())
+    let is_known = entry.principal.is_some() || exchange.workload().is_some();
+    !is_told && !is_known && (is_open || entry.refusal.is_some())
 }

@@ -3,7 +3,7 @@ use super::pipeline::{Observers, Pipeline};
 use super::{Context, Ran, Record, StepId};
 use crate::clock::{SharedClock, UnixTime};
 use crate::payload::{Document, Edit, PayloadFacts};
-use crate::principal::{ClientAddress, Principal};
+use crate::principal::{ClientAddress, Principal, TlsConnection, Workload};
 use crate::refusal::{ProblemJson, Refusal, RefusalKind, Rendered, Respond};
 use crate::route::Route;
 use bytes::Bytes;
@@ -29,7 +29,9 @@ struct Inner {
     started: UnixTime,
     started_at: Duration,
     client: OnceLock<ClientAddress>,
+    tls: OnceLock<TlsConnection>,
     route: OnceLock<Arc<Route>>,
+    workload: OnceLock<Workload>,
     principal: OnceLock<Principal>,
     state: Mutex<State>,
 }
@@ -82,7 +84,9 @@ impl Exchange {
             started: clock.now(),
             started_at: clock.elapsed(),
             client: OnceLock::new(),
+            tls: OnceLock::new(),
             route: OnceLock::new(),
+            workload: OnceLock::new(),
             principal: OnceLock::new(),
             state: Mutex::new(State {
                 phase: Phase::Open,
@@ -129,6 +133,16 @@ impl Exchange {
         self.0.route.get()
     }
 
+    /// The TLS connection that the request came over, if it came over one.
+    pub fn tls(&self) -> Option<&TlsConnection> {
+        self.0.tls.get()
+    }
+
+    /// Which machine calls, once its certificate was found to hold and to be let in.
+    pub fn workload(&self) -> Option<&Workload> {
+        self.0.workload.get()
+    }
+
     /// Who asks, once verified.
     pub fn principal(&self) -> Option<&Principal> {
         self.0.principal.get()
@@ -144,15 +158,32 @@ impl Exchange {
         self.state().refusal.clone()
     }
 
-    /// Says who asks. For authenticating layers only.
+    /// Says who asks. For authenticating layers only. The principal gets the workload of this exchange.
     ///
     /// # Errors
     /// When somebody has said so already: two layers would disagree about who asks.
     pub fn set_principal(&self, principal: Principal) -> Result<(), Refusal> {
         self.0
             .principal
-            .set(principal)
+            .set(principal.through(self.workload()))
             .map_err(|_| Refusal::misconfigured("two layers authenticate one request"))
+    }
+
+    /// Says which machine calls. Before anybody says who asks, so that the principal knows it.
+    pub(crate) fn set_workload(&self, workload: Workload) -> Result<(), Refusal> {
+        if self.principal().is_some() {
+            return Err(Refusal::misconfigured(
+                "a layer authenticated the caller before RequirePeerLayer: stack RequirePeerLayer outside of it",
+            ));
+        }
+        self.0
+            .workload
+            .set(workload)
+            .map_err(|_| Refusal::misconfigured("two layers find out which machine calls"))
+    }
+
+    pub(super) fn set_tls(&self, tls: TlsConnection) -> Result<(), Refusal> {
+        self.0.tls.set(tls).map_err(|_| Refusal::misconfigured("two layers find the connection of a request"))
     }
 
     pub(super) fn set_route(&self, route: Arc<Route>) -> Result<(), Refusal> {

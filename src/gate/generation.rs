@@ -15,6 +15,9 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         routes: _, // in `routes`
         proxies,
         edge,
+        plaintext,
+        #[cfg(feature = "tls")]
+            peers: _, // in `controls`
         guards,
         audit: _, // in `controls`, as are those that say so below
         flood: _, // in `controls`
@@ -50,6 +53,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
     }
     add("proxies", proxies);
     add("edge", edge);
+    add("plaintext", plaintext);
     add("guards", guards);
     add("respond", respond);
     add("output cap", output_cap);

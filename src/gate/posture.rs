@@ -101,8 +101,20 @@ impl fmt::Display for Posture {
         for route in self.routes.iter() {
             let access = match route.access() {
                 Access::Open => "OPEN to everybody".to_owned(),
+                Access::Machines => "machines, by certificate alone".to_owned(),
                 Access::Scopes(scopes) => format!("scope {}", scopes.join(" ")),
                 Access::Undecided => "refuses everybody".to_owned(),
+            };
+            let workloads = match route.workload_patterns() {
+                Some(patterns) => {
+                    let patterns: Vec<&str> = patterns.iter().map(|pattern| pattern.as_str()).collect();
+                    format!("; from {} only", patterns.join(", "))
+                }
+                None => String::new(),
+            };
+            let workloads = match route.is_certificate_optional() {
+                true => "; WITHOUT A CERTIFICATE, TOO".to_owned(),
+                false => workloads,
             };
             let observed = match route.observed_until() {
                 Some(until) => format!("; OBSERVED ONLY, NOTHING IS REFUSED UNTIL {}", rfc3339(until)),
@@ -115,7 +127,7 @@ impl fmt::Display for Posture {
             };
             let (method, pattern, action) =
                 (route.method().as_str(), route.pattern(), route.action_name().as_str());
-            writeln!(f, "  {method:<7}{pattern:<28}{action:<12}{body:<20}{access}{observed}")?;
+            writeln!(f, "  {method:<7}{pattern:<28}{action:<12}{body:<20}{access}{workloads}{observed}")?;
         }
         write!(f, "  everything else is refused")?;
         if self.testing {

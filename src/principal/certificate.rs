@@ -18,6 +18,8 @@ pub(crate) struct CertificateFacts {
     pub(crate) chain: Box<[Box<[u8]>]>,
     /// The SHA-256 of the leaf's DER.
     pub(crate) fingerprint: [u8; 32],
+    /// The same as text, shared by every credential that is made of it.
+    pub(crate) fingerprint_text: Arc<str>,
     /// The serial number's bytes, without leading zeros.
     pub(crate) serial: Box<[u8]>,
     /// The issuer's name, in DER.
@@ -51,6 +53,15 @@ impl PeerCertificate {
     /// The SHA-256 of the certificate's DER: `x5t#S256` (RFC 8705 §3.1) before it is base64url.
     pub fn fingerprint(&self) -> &[u8; 32] {
         &self.0.fingerprint
+    }
+
+    /// The same, in lower-case hexadecimal digits.
+    pub fn fingerprint_text(&self) -> &str {
+        &self.0.fingerprint_text
+    }
+
+    pub(super) fn shared_fingerprint_text(&self) -> Arc<str> {
+        self.0.fingerprint_text.clone()
     }
 
     /// The serial number, as bytes without leading zeros (RFC 5280 §4.1.2.2). Unique only together with the issuer.

@@ -189,6 +189,14 @@ impl Bundles {
         self.domains.values().chain(&self.others).flat_map(Roots::names).collect()
     }
 
+    pub(crate) fn verify_client<C: AsRef<[u8]>>(
+        &self,
+        chain: &[C],
+        now: UnixTime,
+    ) -> Result<PeerCertificate, TrustError> {
+        self.verify(chain, now, Purpose::Client)
+    }
+
     pub(super) fn verify<C: AsRef<[u8]>>(
         &self,
         chain: &[C],

@@ -1,6 +1,6 @@
-use super::{TrustError, TrustErrorKind};
+use super::{Pem, TrustError, TrustErrorKind};
 use crate::clock::UnixTime;
-use crate::principal::{AlternativeNames, CertificateFacts, SpiffeId, WorkloadId};
+use crate::principal::{AlternativeNames, CertificateFacts, Hex, SpiffeId, WorkloadId};
 use crate::refusal::escaped;
 use aws_lc_rs::digest::{SHA256, digest};
 use x509_parser::asn1_rs::{Any, Class, FromDer, Utf8String};
@@ -42,6 +42,7 @@ pub(crate) fn read_chain<C: AsRef<[u8]>>(chain: &[C]) -> Result<CertificateFacts
     Ok(CertificateFacts {
         chain: chain.iter().map(|certificate| certificate.as_ref().into()).collect(),
         fingerprint,
+        fingerprint_text: Hex(&fingerprint).to_string().into(),
         serial: serial(leaf.raw_serial()).into(),
         issuer: leaf.issuer().as_raw().into(),
         issuer_name: printed(&leaf.issuer().to_string()),
@@ -50,6 +51,18 @@ pub(crate) fn read_chain<C: AsRef<[u8]>>(chain: &[C]) -> Result<CertificateFacts
         names,
         workload,
     })
+}
+
+/// The subject names, in DER, of authorities: what the certificates that they sign have as issuer.
+pub(crate) fn issuer_names(authorities: &Pem) -> Result<Vec<Box<[u8]>>, TrustError> {
+    let names = authorities.certificates()?.into_iter().zip(0..).map(|(certificate, position)| {
+        let authority = read(&certificate, position)?;
+        if !authority.is_ca() {
+            return Err(authorities.error("it holds a certificate that is not an authority's"));
+        }
+        Ok(authority.subject().as_raw().into())
+    });
+    names.collect()
 }
 
 fn read(der: &[u8], position: usize) -> Result<X509Certificate<'_>, TrustError> {

@@ -42,7 +42,7 @@ mod verifier;
 
 pub(crate) use bundles::{Bundles, Pinned};
 pub use bundles::{TrustBundles, TrustBundlesBuilder};
-pub(crate) use certificate::read_chain;
+pub(crate) use certificate::{issuer_names, read_chain};
 pub use error::{TrustError, TrustErrorKind};
 pub(crate) use identity::Shown;
 pub use identity::{Identity, IdentityBuilder};

@@ -10,7 +10,7 @@ use crate::exchange::{EdgeError, EdgeRules};
 use crate::inspect::Action;
 use crate::limit::{FloodCheck, FloodQuota, Limit, Measure, Plan, Plans, PlansErrorKind};
 use crate::payload::Category;
-use crate::route::{Route, RouteErrorKind, RouteTable};
+use crate::route::{Access, Route, RouteErrorKind, RouteTable};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
@@ -34,6 +34,9 @@ pub(super) fn edge(source: &Source, section: EdgeSection) -> Result<EdgeRules, C
     let mut rules = EdgeRules::default().allowed_origins(origins).map_err(unusable)?;
     if let Some(hosts) = section.allowed_hosts {
         rules = rules.allowed_hosts(hosts.iter().map(|host| &host.0.0)).map_err(unusable)?;
+    }
+    if section.danger_plaintext {
+        rules = rules.danger_plaintext();
     }
     Ok(match section.max_header_bytes {
         Some(size) => rules.max_header_bytes(size.0),
@@ -134,7 +137,18 @@ pub(super) fn routes(
 }
 
 fn route(source: &Source, span: Range<usize>, section: RouteSection) -> Result<Route, ConfigError> {
-    let RouteSection { method, path, dialect, action, scopes, open, default_output_cap } = section;
+    let RouteSection {
+        method,
+        path,
+        dialect,
+        action,
+        scopes,
+        open,
+        machine_only,
+        workloads,
+        danger_without_certificate,
+        default_output_cap,
+    } = section;
     let mut route = Route::new(method.0, path.get_ref().as_str());
     if let Some(Text(dialect)) = dialect.as_ref().map(Spanned::get_ref) {
         route = route.shared_dialect(dialect.clone());
@@ -160,10 +174,23 @@ fn route(source: &Source, span: Range<usize>, section: RouteSection) -> Result<R
         }
         route = route.open();
     }
+    if let Some(machine_only) = machine_only.filter(|machine_only| *machine_only.get_ref()) {
+        if !matches!(route.access(), Access::Undecided) {
+            let problem = "only machines enter, by certificate, and scopes or open = true stand beside it; keep one of them";
+            return source.refuse(machine_only.span(), problem);
+        }
+        route = route.machine_only();
+    }
+    if let Some(workloads) = workloads {
+        route = route.workloads(workloads.into_iter().map(|pattern| pattern.0));
+    }
+    if danger_without_certificate.is_some_and(|danger| danger.into_inner()) {
+        route = route.danger_without_certificate();
+    }
     let Err(error) = RouteTable::new([route.clone()]) else { return Ok(route) };
     match error.kind() {
         RouteErrorKind::Undecided => {
-            source.refuse(span, "says not who may enter: add scopes = [\"…\"], or open = true for everybody")
+            source.refuse(span, "says not who may enter: add scopes = [\"…\"], machine_only = true for machines with a certificate, or open = true for everybody")
         }
         kind @ RouteErrorKind::OpenWithBody => {
             source.refuse(dialect.map_or(span, |dialect| dialect.span()), kind.to_string())

@@ -1,5 +1,6 @@
 //! Values written as text: words of a closed list, durations, sizes, networks.
 
+use super::file::{HeaderForm, PersonName};
 use crate::audit::WhenFull;
 use crate::exchange::EdgeRules;
 use crate::inspect::Action;
@@ -9,8 +10,8 @@ use crate::payload::{
     AnthropicMessages, AnyJson, Dialect, Gemini, Mcp, OllamaAdmin, OllamaChat, OllamaGenerate, OpenAiChat,
     OpenAiCompletions, OpenAiEmbeddings, OpenAiResponses, PlainGenerate, Severity, TgiGenerate,
 };
-use crate::principal::Network;
-use http::Method;
+use crate::principal::{Network, SpiffeIdError, TrustDomain, WorkloadPattern};
+use http::{HeaderName, Method};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
@@ -85,7 +86,7 @@ impl FromText for Dimension {
     const WHAT: &'static str = "what a limit adds up over";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        let all = [Self::Subject, Self::Tenant, Self::Application, Self::Address, Self::Plan];
+        let all = [Self::Subject, Self::Tenant, Self::Application, Self::Workload, Self::Address, Self::Plan];
         choose(text, Self::WHAT, all.map(|dimension| (dimension.as_str(), dimension)))
     }
 }
@@ -151,6 +152,51 @@ impl FromText for Network {
 
     fn from_text(text: &str) -> Result<Self, String> {
         text.parse().map_err(|error: crate::principal::AddressError| error.to_string())
+    }
+}
+
+impl FromText for TrustDomain {
+    const WHAT: &'static str = "a trust domain";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error: SpiffeIdError| error.to_string())
+    }
+}
+
+impl FromText for WorkloadPattern {
+    const WHAT: &'static str = "a pattern for workloads";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error: SpiffeIdError| error.to_string())
+    }
+}
+
+impl FromText for HeaderForm {
+    const WHAT: &'static str = "a form in which proxies hand on certificates";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let all = [
+            ("client-cert", Self::Rfc9440),
+            ("x-forwarded-client-cert", Self::Envoy),
+            ("escaped-pem", Self::EscapedPem),
+        ];
+        choose(text, Self::WHAT, all)
+    }
+}
+
+impl FromText for PersonName {
+    const WHAT: &'static str = "a name that certificates of people have";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        choose(text, Self::WHAT, [("email", Self::Email), ("upn", Self::Upn)])
+    }
+}
+
+impl FromText for HeaderName {
+    const WHAT: &'static str = "the name of a header";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| format!("{:?} is not the name of a header", clip(text)))
     }
 }
 
