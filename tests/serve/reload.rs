@@ -188,7 +188,7 @@ async fn no_session_is_resumed_so_that_a_revocation_counts_for_who_was_here_befo
         server.tls.reload().unwrap();
         ask(server.address, &config).await.unwrap_err();
         let revoked = HandshakeErrorKind::Certificate(TrustErrorKind::Revoked.into());
-        assert_eq!(world.why(), [revoked]);
+        assert_eq!(world.why(1).await, [revoked]);
         server.stop().await.unwrap();
     }
 }

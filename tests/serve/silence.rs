@@ -24,7 +24,7 @@ async fn a_thousand_silent_clients_hold_up_nobody_not_even_from_their_own_addres
         }
     }
     assert!(server.tls.pending_handshakes() <= 256, "{}", server.tls.pending_handshakes());
-    let kinds: HashSet<_> = world.why().iter().map(HandshakeErrorKind::code).collect();
+    let kinds: HashSet<_> = world.why(1).await.iter().map(HandshakeErrorKind::code).collect();
     assert_eq!(kinds, HashSet::from(["handshake_displaced"]));
     // Only those who waited longest were closed.
     let first = timeout(SOON, silent[0].read(&mut [0; 1])).await.unwrap();
@@ -50,10 +50,10 @@ async fn a_handshake_that_is_not_done_in_time_ends_and_what_is_not_tls_ends_at_o
     plain.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut alert = Vec::new();
     let _ = timeout(SOON, plain.read_to_end(&mut alert)).await.unwrap();
-    assert_eq!(world.why(), [HandshakeErrorKind::NotTls]);
+    assert_eq!(world.why(1).await, [HandshakeErrorKind::NotTls]);
     clock.advance(Duration::from_secs(10));
     assert_eq!(timeout(SOON, silent.read(&mut [0; 1])).await.unwrap().unwrap_or(0), 0);
-    assert_eq!(world.why(), [HandshakeErrorKind::NotTls, HandshakeErrorKind::TimedOut]);
+    assert_eq!(world.why(2).await, [HandshakeErrorKind::NotTls, HandshakeErrorKind::TimedOut]);
     server.stop().await.unwrap();
 }
 

@@ -1,6 +1,7 @@
 //! Whom the acceptor and the client believe.
 
 use crate::world::{SERVER, World, ask, identity, serve};
+use portcullis::audit::{AuditEntry, AuditLog};
 use portcullis::clock::UnixTime;
 use portcullis::serve::rustls::client_config;
 use portcullis::serve::{ClientTls, HandshakeErrorKind, TlsAcceptor};
@@ -49,15 +50,17 @@ async fn a_spiffe_id_counts_under_the_roots_of_its_own_domain_and_no_others() {
             TrustErrorKind::Usage("its extended key usage is another"),
         ),
     ];
-    for (certificate, kind) in imposters {
+    let number = imposters.len();
+    for ((certificate, kind), number) in imposters.into_iter().zip(1..) {
         ask(server.address, &world.client(Some(&certificate))).await.unwrap_err();
-        assert_eq!(world.why().last(), Some(&refused(kind)));
+        assert_eq!(world.why_last(number).await, refused(kind));
     }
     let two = world.root.spiffe("spiffe://prod.example/a").uri("spiffe://prod.example/b").issue();
     ask(server.address, &world.client(Some(&two))).await.unwrap_err();
-    let why = world.why();
+    let why = world.why_last(number + 1).await;
     assert!(
-        matches!(why.last(), Some(HandshakeErrorKind::Certificate(error)) if matches!(error.kind, TrustErrorKind::Names(_)))
+        matches!(&why, HandshakeErrorKind::Certificate(error) if matches!(error.kind, TrustErrorKind::Names(_))),
+        "{why:?}"
     );
     server.stop().await.unwrap();
 }
@@ -67,7 +70,7 @@ async fn a_client_without_a_certificate_comes_in_only_where_one_is_not_required(
     let world = World::new();
     let strict = world.mutual().await;
     ask(strict.address, &world.client(None)).await.unwrap_err();
-    assert_eq!(world.why(), [HandshakeErrorKind::NoCertificate]);
+    assert_eq!(world.why(1).await, [HandshakeErrorKind::NoCertificate]);
     strict.stop().await.unwrap();
 
     let acceptor = world.acceptor().request_client_certificates(world.bundles()).build().unwrap();
@@ -77,7 +80,7 @@ async fn a_client_without_a_certificate_comes_in_only_where_one_is_not_required(
     let stranger = CertificateAuthority::new("prod.example").spiffe("spiffe://prod.example/x").issue();
     ask(lenient.address, &world.client(Some(&stranger))).await.unwrap_err();
     // The strange authority has the name of the right one, and so another key under a name that is known.
-    let why = world.why();
+    let why = world.why(2).await;
     assert!(
         matches!(why.last(), Some(HandshakeErrorKind::Certificate(error)) if matches!(error.kind, TrustErrorKind::Signature | TrustErrorKind::UnknownIssuer)),
         "{why:?}"
@@ -107,18 +110,18 @@ async fn a_certificate_counts_from_its_first_to_its_last_second() {
         .unwrap();
     let client = client_config(&client);
     for (now, expected) in [
-        (59, Some(TrustErrorKind::NotYetValid)),
+        (59, Some((1, TrustErrorKind::NotYetValid))),
         (60, None),
         (120, None),
-        (121, Some(TrustErrorKind::Expired)),
+        (121, Some((2, TrustErrorKind::Expired))),
     ] {
         clock.set(UnixTime::from_secs(1_800_000_000 + now));
         let answer = ask(server.address, &client).await;
         match expected {
             None => assert!(answer.is_ok(), "{now}: {answer:?}"),
-            Some(kind) => {
+            Some((number, kind)) => {
                 assert!(answer.is_err(), "{now}");
-                assert_eq!(world.why().last(), Some(&refused(kind)), "{now}");
+                assert_eq!(world.why_last(number).await, refused(kind), "{now}");
             }
         }
     }
@@ -201,6 +204,37 @@ async fn a_client_talks_only_to_the_servers_that_it_named() {
     for running in [server, host, elsewhere] {
         running.stop().await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_handshakes_are_counted_by_address_and_kind_of_failure() {
+    let world = World::new();
+    let (send, records) = std::sync::mpsc::channel();
+    let sink = move |entry: &AuditEntry| send.send(serde_json::to_value(entry).unwrap()).unwrap();
+    let log = AuditLog::builder().sink(sink).start().unwrap();
+    let tls = world.acceptor().require_client_certificates(world.bundles()).audit(log.clone());
+    let server = serve(tls.build().unwrap()).await;
+    let (none, stranger) = (world.client(None), CertificateAuthority::new("stranger"));
+    let stranger = world.client(Some(&stranger.spiffe("spiffe://prod.example/gateway").issue()));
+    for _ in 0..20 {
+        ask(server.address, &none).await.unwrap_err();
+    }
+    ask(server.address, &stranger).await.unwrap_err();
+    world.why(21).await;
+    server.stop().await.unwrap();
+    assert!(log.flush(crate::world::SOON));
+    let records: Vec<serde_json::Value> = records.try_iter().collect();
+    let of = |rule: &str| records.iter().filter(|record| record["rule"] == rule).collect::<Vec<_>>();
+    let (none, strange) = (of("no_client_certificate"), of("client_certificate_refused"));
+    assert_eq!((records.len(), none.len(), strange.len()), (10, 9, 1), "{records:#?}");
+    for record in &records {
+        assert_eq!(record["reason"], "handshake_failed");
+        assert_eq!((&record["decision"], &record["client"]), (&"refused".into(), &"127.0.0.1".into()));
+        assert!(record["method"].is_null() && record["status"].is_null(), "{record}");
+    }
+    assert_eq!(none[8]["aggregate"]["count"], 12);
+    assert_eq!(none[8]["aggregate"]["prefix"], "127.0.0.1/32");
+    assert!(strange[0]["cause"].as_str().unwrap().contains("no root"), "{}", strange[0]);
 }
 
 #[tokio::test]

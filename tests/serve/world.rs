@@ -87,8 +87,22 @@ impl World {
         self.root.spiffe("spiffe://prod.example/gateway").issue()
     }
 
-    pub(crate) fn why(&self) -> Vec<HandshakeErrorKind> {
+    /// Why handshakes failed, as soon as so many have: a client may see the end before it is told of.
+    pub(crate) async fn why(&self, failed: usize) -> Vec<HandshakeErrorKind> {
+        let enough = async {
+            while self.failures.lock().unwrap().len() < failed {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(SOON, enough).await.expect("as many handshakes fail as should");
         self.failures.lock().unwrap().iter().map(|failure| failure.kind.clone()).collect()
+    }
+
+    /// Why the one failed that was the last of so many.
+    pub(crate) async fn why_last(&self, failed: usize) -> HandshakeErrorKind {
+        let why = self.why(failed).await;
+        assert_eq!(why.len(), failed, "{why:?}");
+        why[failed - 1].clone()
     }
 }
 
