@@ -1,11 +1,15 @@
 use crate::clock::UnixTime;
-use crate::exchange::{End, Exchange, PeerFacts, Record, StepId};
+use crate::exchange::{Context, End, Exchange, PeerFacts, Ran, Record, StepId};
 use crate::payload::{Coverage, Finding};
-use crate::principal::{AddressPrefix, Application, Hex, PeerCertificate, Principal, Subject, TenantId};
-use crate::refusal::{Refusal, escaped};
+use crate::principal::{
+    AddressPrefix, Application, ClientAddress, Hex, PeerCertificate, Principal, Subject, TenantId,
+};
+use crate::refusal::{Refusal, RefusalKind, escaped};
+use http::Method;
 use jiff::Timestamp;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,6 +80,30 @@ impl AuditEntry {
         }
     }
 
+    /// The record of a connection whose handshake failed with this refusal: there was no request.
+    pub(super) fn of_handshake(context: &Context, address: IpAddr, refusal: Refusal) -> Self {
+        Self {
+            time: context.clock().now(),
+            request_id: context.ids().next(),
+            client_request_id: None,
+            client: Some(ClientAddress::new(address).to_string()),
+            route: None,
+            action: None,
+            principal: None,
+            end: End::Refused,
+            refusal: Some(refusal),
+            record: Record::new(Method::default(), [Ran::NotReached; StepId::COUNT]),
+            config: None,
+            aggregate: None,
+            dropped_so_far: 0,
+        }
+    }
+
+    /// Whether there was no request, because the handshake failed.
+    pub(super) fn is_handshake(&self) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| refusal.kind() == RefusalKind::HandshakeFailed)
+    }
+
     /// `permitted`, `refused`, or `cut` for an answer that was ended early.
     pub fn decision(&self) -> &'static str {
         match (self.end, &self.refusal) {
@@ -134,7 +162,8 @@ impl Serialize for AuditEntry {
         map.serialize_entry("request_id", &self.request_id)?;
         map.serialize_entry("client_request_id", &self.client_request_id)?;
         map.serialize_entry("client", &self.client)?;
-        map.serialize_entry("method", record.method.as_str())?;
+        let method = (!self.is_handshake()).then_some(record.method.as_str());
+        map.serialize_entry("method", &method)?;
         map.serialize_entry("route", &self.route)?;
         map.serialize_entry("action", &self.action)?;
         map.serialize_entry("principal", &principal.map(|who| Who(who, record)))?;
@@ -158,7 +187,7 @@ impl Serialize for AuditEntry {
         map.serialize_entry("coverage", &record.inspection.as_ref().map(|seen| Scanned(&seen.coverage)))?;
         let findings = record.inspection.iter().flat_map(|seen| seen.findings.iter());
         map.serialize_entry("findings", &Findings(findings.collect()))?;
-        map.serialize_entry("ran", &Ran(record))?;
+        map.serialize_entry("ran", &Controls(record))?;
         if !record.would_refuse.is_empty() {
             map.serialize_entry("would_refuse", &WouldRefuse(&record.would_refuse))?;
         }
@@ -317,9 +346,9 @@ impl Serialize for WouldRefuse<'_> {
     }
 }
 
-struct Ran<'a>(&'a Record);
+struct Controls<'a>(&'a Record);
 
-impl Serialize for Ran<'_> {
+impl Serialize for Controls<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(StepId::ALL.map(|step| (step.as_str(), self.0.ran(step).as_str())))
     }

@@ -5,6 +5,7 @@ use super::entry::{Aggregate, AuditEntry};
 use super::slots::{Slot, Slots};
 use crate::clock::SharedClock;
 use crate::principal::AddressPrefix;
+use crate::refusal::Refusal;
 use http::StatusCode;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,6 +49,8 @@ struct Sort {
     decision: &'static str,
     reason: Option<&'static str>,
     status: Option<StatusCode>,
+    /// What kind of failure it was, of handshakes: they have one reason for all.
+    failure: Option<Box<str>>,
 }
 
 /// What has been counted of one sort and is not written yet.
@@ -163,7 +166,9 @@ impl Lane {
 impl Sort {
     fn of(entry: &AuditEntry, prefix: Option<AddressPrefix>) -> Self {
         let (route, status) = (entry.route.clone(), entry.record.status);
-        Self { prefix, route, decision: entry.decision(), reason: entry.reason(), status }
+        let failure = entry.refusal.as_ref().filter(|_| entry.is_handshake()).and_then(Refusal::rule_name);
+        let failure = failure.map(Into::into);
+        Self { prefix, route, decision: entry.decision(), reason: entry.reason(), status, failure }
     }
 
     /// Of these there are no more than there are reasons.

@@ -133,7 +133,7 @@ pub struct Record {
 }
 
 impl Record {
-    pub(super) fn new(method: Method, ran: [Ran; StepId::COUNT]) -> Self {
+    pub(crate) fn new(method: Method, ran: [Ran; StepId::COUNT]) -> Self {
         Self {
             method,
             ran,

@@ -12,7 +12,7 @@ pub struct Advice {
 
 impl RefusalKind {
     /// Every kind.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::MissingCredential,
         Self::InvalidCredential,
         Self::AmbiguousCredential,
@@ -40,6 +40,7 @@ impl RefusalKind {
         Self::MissingCertificate,
         Self::InvalidCertificate,
         Self::Plaintext,
+        Self::HandshakeFailed,
     ];
 
     /// The kind with that [`code`](Self::code).
@@ -164,6 +165,11 @@ impl RefusalKind {
                 "encryption on the way to this service",
                 "the client comes over TLS: serve with a TLS acceptor, or let a proxy that has shown a certificate end \
                  TLS; for tests and meshes that encrypt below, danger_plaintext()",
+            ),
+            Self::HandshakeFailed => (
+                "a TLS handshake that comes to its end",
+                "the rule says what kind of failure it was and the cause says more: give the client a certificate that \
+                 the acceptor's bundles believe, or the roots of this server; many from one address are a scan",
             ),
         };
         Advice { missing, fix }

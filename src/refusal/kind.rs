@@ -17,6 +17,8 @@ pub enum RefusalKind {
     InvalidCertificate,
     /// The request came unencrypted (403).
     Plaintext,
+    /// The TLS handshake failed, so that no request came: for the record only, nobody is sent its status (400).
+    HandshakeFailed,
     /// The credential lacks a scope that the route requires (403, RFC 6750 §3.1).
     InsufficientScope,
     /// The caller may not do this (403).
@@ -68,9 +70,11 @@ impl RefusalKind {
             Self::MissingCredential | Self::InvalidCredential | Self::CredentialEnded => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::AmbiguousCredential | Self::MalformedRequest | Self::ContentBlocked | Self::NeverFits => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::AmbiguousCredential
+            | Self::MalformedRequest
+            | Self::ContentBlocked
+            | Self::NeverFits
+            | Self::HandshakeFailed => StatusCode::BAD_REQUEST,
             Self::InsufficientScope
             | Self::Forbidden
             | Self::ForeignOrigin
@@ -102,6 +106,7 @@ impl RefusalKind {
             Self::MissingCertificate => "missing_certificate",
             Self::InvalidCertificate => "invalid_certificate",
             Self::Plaintext => "plaintext_refused",
+            Self::HandshakeFailed => "handshake_failed",
             Self::InsufficientScope => "insufficient_scope",
             Self::Forbidden => "forbidden",
             Self::UnknownRoute => "unknown_route",

@@ -1,7 +1,10 @@
 use super::acceptor::{Asked, Protocols, TlsAcceptor, TlsSettings};
 use super::failure::HandshakeError;
 use super::pending::Pending;
+use crate::audit::AuditLog;
 use crate::clock::{SharedClock, SystemClock};
+use crate::exchange::Context;
+use crate::refusal::{Refusal, RefusalKind};
 use crate::trust::{Identity, TrustBundles, TrustError, TrustErrorKind};
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +23,7 @@ pub struct TlsAcceptorBuilder {
     most_pending: usize,
     most_pending_of_one: usize,
     hooks: Vec<Hook>,
+    log: Option<AuditLog>,
     clock: SharedClock,
 }
 
@@ -34,6 +38,7 @@ impl TlsAcceptorBuilder {
             most_pending: 1_024,
             most_pending_of_one: 256,
             hooks: Vec::new(),
+            log: None,
             clock: SystemClock::shared(),
         }
     }
@@ -85,6 +90,13 @@ impl TlsAcceptorBuilder {
         self
     }
 
+    /// Records handshakes that fail, counted by address (IPv6: /64) and kind of failure, as `handshake_failed`: `rule` is the kind and
+    /// `cause` says more. They share the lane of requests without an identity, so that they can fill neither queue nor disk.
+    pub fn audit(mut self, log: AuditLog) -> Self {
+        self.log = Some(log);
+        self
+    }
+
     /// The clock of time limits, and of the validity of certificates.
     pub fn clock(mut self, clock: SharedClock) -> Self {
         self.clock = clock;
@@ -103,13 +115,22 @@ impl TlsAcceptorBuilder {
         if self.most_pending == 0 || self.most_pending_of_one == 0 {
             return Err(zero("the number of handshakes at once").into());
         }
+        let mut hooks = self.hooks;
+        if let Some(log) = self.log {
+            let context = Context::new(self.clock.clone());
+            hooks.push(Arc::new(move |error: &HandshakeError| {
+                let refusal = Refusal::new(RefusalKind::HandshakeFailed, "the TLS handshake failed");
+                let refusal = refusal.rule(error.kind.code()).cause(error.kind.to_string());
+                log.note_handshake(&context, error.address.ip(), refusal);
+            }));
+        }
         let settings = TlsSettings {
             identity: self.identity,
             asked: self.asked,
             tls12: self.tls12,
             record_hello: self.record_hello,
             time_limit: self.time_limit,
-            hooks: self.hooks.into(),
+            hooks: hooks.into(),
             clock: self.clock,
             pending: Arc::new(Pending::new(self.most_pending, self.most_pending_of_one)),
         };

@@ -17,7 +17,8 @@
 //!    would not be verified again. So neither a certificate's end nor its revocation is outlived by a session.
 //! 4. TLS 1.3 only, unless [`TlsAcceptorBuilder::allow_tls12`] is called.
 //! 5. Certificates, keys, roots and revocation lists are read again when their files change: see [`trust`](crate::trust).
-//! 6. Every handshake that fails is told to [`TlsAcceptorBuilder::on_failure`], with the reason and the address.
+//! 6. Every handshake that fails is counted by address in the audit log ([`TlsAcceptorBuilder::audit`]), and told to
+//!    [`TlsAcceptorBuilder::on_failure`], with the reason.
 //!
 //! # Deployment caveat
 //! A certificate is verified in the handshake and at no other time here. A connection can outlive it: the peer layer looks at its

@@ -1,6 +1,6 @@
 use super::path::{Purpose, Revocation, Roots};
 use super::reload::{COOL_DOWN, Reloading};
-use super::{Pem, TrustError, TrustErrorKind, read_chain};
+use super::{Pem, TrustError, TrustErrorKind, read_chain, read_server_chain};
 use crate::clock::{SharedClock, SystemClock, UnixTime};
 use crate::principal::{CertificateFacts, PeerCertificate, SpiffeId, TrustDomain, WorkloadId};
 use rustls::DistinguishedName;
@@ -37,6 +37,23 @@ impl TrustBundles {
         now: UnixTime,
     ) -> Result<PeerCertificate, TrustError> {
         self.current().verify(chain, now, Purpose::Client)
+    }
+
+    /// Verifies the chain of a server that is called `name` (a host or an address, RFC 9525) at the time `now`: for a client that is
+    /// not a [`ClientTls`](crate::serve::ClientTls), which does it in the handshake.
+    ///
+    /// # Errors
+    /// When it is not to be believed, and why.
+    pub fn verify_server_by_name<C: AsRef<[u8]>>(
+        &self,
+        chain: &[C],
+        name: &str,
+        now: UnixTime,
+    ) -> Result<PeerCertificate, TrustError> {
+        let name = ServerName::try_from(name).map_err(|_| {
+            TrustErrorKind::NotPinned("asked for by what is no host and no address".to_owned())
+        })?;
+        self.current().verify_server(chain, &Pinned::ByName, &name, now)
     }
 
     /// Reads the files now.
@@ -176,12 +193,13 @@ pub(crate) enum Pinned {
 impl Bundles {
     fn load(sources: &Sources) -> Result<Self, TrustError> {
         let domains = sources.domains.iter().map(|(domain, pem)| Ok((domain.clone(), Roots::load(pem)?)));
+        let domains = domains.collect::<Result<BTreeMap<_, _>, TrustError>>()?;
         let others = if sources.others.is_empty() { None } else { Some(Roots::load(&sources.others)?) };
-        Ok(Self {
-            domains: domains.collect::<Result<_, TrustError>>()?,
-            others,
-            revocation: Revocation::load(&sources.crls, sources.accept_stale, sources.accept_unlisted)?,
-        })
+        let may_sign =
+            |issuer: &[u8]| domains.values().chain(&others).all(|roots: &Roots| roots.may_sign_lists(issuer));
+        let revocation =
+            Revocation::load(&sources.crls, may_sign, sources.accept_stale, sources.accept_unlisted)?;
+        Ok(Self { domains, others, revocation })
     }
 
     /// The names of all roots, which a server tells its clients so that they can choose a certificate.
@@ -216,7 +234,7 @@ impl Bundles {
         name: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<PeerCertificate, TrustError> {
-        let facts = read_chain(chain)?;
+        let facts = read_server_chain(chain)?;
         match pinned {
             Pinned::ByName => self.check_path(chain, &facts, now, Purpose::Server, Some(name))?,
             Pinned::Ids(ids) => {

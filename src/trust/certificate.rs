@@ -1,3 +1,4 @@
+use super::strict::{check_authority, check_leaf};
 use super::{Pem, TrustError, TrustErrorKind};
 use crate::clock::UnixTime;
 use crate::principal::{AlternativeNames, CertificateFacts, Hex, SpiffeId, WorkloadId};
@@ -13,14 +14,25 @@ const MAX_CHAIN: usize = 10;
 /// The longest name of a person or a host, in bytes.
 const MAX_NAME: usize = 255;
 const MAX_URI: usize = 2048;
-/// The most names of one certificate: each is looked at when rules are asked.
+/// The most names of a client: each is looked at when rules are asked.
 const MAX_NAMES: usize = 128;
+/// The most names of a server, which are looked at once. Those of large providers have hundreds.
+const MAX_SERVER_NAMES: usize = 2_048;
 const MAX_ISSUER_NAME: usize = 256;
 /// Microsoft's user principal name, an `otherName`.
 const UPN: &str = "1.3.6.1.4.1.311.20.2.3";
 
 /// Reads a chain, the leaf first. Nothing in it is verified here, and nothing in it makes this panic.
 pub(crate) fn read_chain<C: AsRef<[u8]>>(chain: &[C]) -> Result<CertificateFacts, TrustError> {
+    read_bounded(chain, MAX_NAMES)
+}
+
+/// The same, with as many names as a server may have.
+pub(super) fn read_server_chain<C: AsRef<[u8]>>(chain: &[C]) -> Result<CertificateFacts, TrustError> {
+    read_bounded(chain, MAX_SERVER_NAMES)
+}
+
+fn read_bounded<C: AsRef<[u8]>>(chain: &[C], max_names: usize) -> Result<CertificateFacts, TrustError> {
     if chain.len() > MAX_CHAIN {
         return Err(TrustErrorKind::TooLong { limit: MAX_CHAIN }.into());
     }
@@ -32,7 +44,8 @@ pub(crate) fn read_chain<C: AsRef<[u8]>>(chain: &[C]) -> Result<CertificateFacts
     if leaf.is_ca() {
         return Err(TrustErrorKind::Usage("it is the certificate of an authority").into());
     }
-    let names = names(&leaf)?;
+    check_leaf(&leaf).map_err(TrustErrorKind::Usage)?;
+    let names = names(&leaf, max_names)?;
     let workload = workload(&names)?;
     if matches!(workload, Some(WorkloadId::Spiffe(_))) {
         check_svid_usage(&leaf)?;
@@ -65,7 +78,7 @@ pub(crate) fn issuer_names(authorities: &Pem) -> Result<Vec<Box<[u8]>>, TrustErr
     names.collect()
 }
 
-fn read(der: &[u8], position: usize) -> Result<X509Certificate<'_>, TrustError> {
+pub(super) fn read(der: &[u8], position: usize) -> Result<X509Certificate<'_>, TrustError> {
     let malformed = |problem| TrustError::from(TrustErrorKind::Malformed { position, problem });
     let (rest, certificate) =
         X509Certificate::from_der(der).map_err(|_| malformed("it is no X.509 certificate in DER"))?;
@@ -83,6 +96,7 @@ fn read(der: &[u8], position: usize) -> Result<X509Certificate<'_>, TrustError> 
 /// RFC 5280 §6.1.4 (k) and (n): whoever signs certificates is an authority, and its key may sign certificates.
 fn check_intermediate(certificate: &X509Certificate<'_>, position: usize) -> Result<(), TrustError> {
     let malformed = |problem| TrustError::from(TrustErrorKind::Malformed { position, problem });
+    check_authority(certificate).map_err(malformed)?;
     if !certificate.is_ca() {
         return Err(malformed("it stands where an authority must, and is none"));
     }
@@ -107,13 +121,13 @@ fn check_svid_usage(leaf: &X509Certificate<'_>) -> Result<(), TrustError> {
     Err(TrustErrorKind::Usage(problem).into())
 }
 
-fn names(leaf: &X509Certificate<'_>) -> Result<AlternativeNames, TrustError> {
+fn names(leaf: &X509Certificate<'_>, most: usize) -> Result<AlternativeNames, TrustError> {
     let unsound = |what: &str| TrustError::from(TrustErrorKind::Names(what.to_owned()));
     let extension = leaf.subject_alternative_name().map_err(|_| unsound("the extension cannot be read"))?;
     let Some(extension) = extension else { return Ok(AlternativeNames::default()) };
     let general_names = &extension.value.general_names;
-    if general_names.len() > MAX_NAMES {
-        return Err(unsound("there are more than 128"));
+    if general_names.len() > most {
+        return Err(unsound(&format!("there are more than {most}")));
     }
     let (mut uris, mut dns, mut emails, mut upns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for name in general_names {

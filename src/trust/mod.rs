@@ -1,7 +1,8 @@
 //! Which certificates are believed, and which one this service shows: chains are read here, strictly, and verified against the
 //! roots of their trust domain (feature `tls`).
 //!
-//! 1. A leaf is the certificate of a caller, never of an authority (RFC 5280 §4.2.1.9).
+//! 1. A leaf is the certificate of a caller, never of an authority (RFC 5280 §4.2.1.9), and its key is on P-256, P-384, P-521 or
+//!    Ed25519, or RSA of 2048 to 8192 bits. A root counts while it is valid itself.
 //! 2. A SPIFFE ID is the only URI of its leaf, has a path, and its leaf may sign nothing but handshakes (X.509-SVID §2–§4).
 //! 3. The trust domain of the SPIFFE ID says which roots count: those of another domain, and those for certificates without
 //!    a SPIFFE ID, vouch for nothing in it.
@@ -36,6 +37,7 @@ mod path;
 mod pem;
 mod provider;
 mod reload;
+mod strict;
 #[cfg(test)]
 mod tests;
 mod verifier;
@@ -43,6 +45,7 @@ mod verifier;
 pub(crate) use bundles::{Bundles, Pinned};
 pub use bundles::{TrustBundles, TrustBundlesBuilder};
 pub(crate) use certificate::{issuer_names, read_chain};
+use certificate::{read, read_server_chain};
 pub use error::{TrustError, TrustErrorKind};
 pub(crate) use identity::Shown;
 pub use identity::{Identity, IdentityBuilder};
