@@ -14,7 +14,7 @@ use portcullis::audit::{AuditLog, JsonLines};
 use portcullis::exchange::StepId;
 use portcullis::limit::{Per, Plan};
 use portcullis::payload::PlainGenerate;
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::refusal::{RefusalKind, escaped};
 use portcullis::route::Route;
 use portcullis::testing::Issuer;
@@ -249,7 +249,7 @@ async fn tell() -> Result<ExitCode, Box<dyn Error>> {
 async fn send(gate: &Gate, credential: Option<&str>, body: &'static str) -> Result<String, Box<dyn Error>> {
     async fn generate(who: Principal, Payload(_): Payload<Value>) -> Json<Value> {
         let usage = json!({ "input_tokens": 3, "output_tokens": 2 });
-        Json(json!({ "text": format!("hello {}", who.subject().id()), "usage": usage }))
+        Json(json!({ "text": format!("hello {}", who.name()), "usage": usage }))
     }
     let mut request = Request::post("/generate").body(Body::from(body))?;
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -257,6 +257,7 @@ async fn send(gate: &Gate, credential: Option<&str>, body: &'static str) -> Resu
         request.headers_mut().insert(AUTHORIZATION, format!("Bearer {credential}").try_into()?);
     }
     request.extensions_mut().insert(PeerAddress("192.0.2.7:4711".parse()?));
+    request.extensions_mut().insert(TlsConnection::new());
     let app = gate.protect(Router::new().route("/generate", post(generate)));
     let response = app.oneshot(request).await?;
     let id = response.headers()["x-request-id"].to_str()?.to_owned();

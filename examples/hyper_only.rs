@@ -72,7 +72,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     log.flush(Duration::from_secs(5));
     println!("\nand the audit log says:");
     for entry in records.try_iter() {
-        let subject = entry.principal.as_ref().map_or("nobody known", |principal| principal.subject().id());
+        let subject = entry.principal.as_ref().map_or("nobody known", |principal| principal.name());
         let why = entry.refusal.as_ref().and_then(|refusal| refusal.private_cause().or(refusal.rule_name()));
         let (decision, reason) = (entry.decision(), entry.reason().unwrap_or_default());
         println!("  {decision:<10}{subject:<14}{reason:<22}{}", why.unwrap_or_default());
@@ -135,7 +135,7 @@ async fn handle(request: Request<RequestBody>) -> Result<Response<Full<Bytes>>, 
     };
     let words: Vec<&str> = request.prompt.split_whitespace().rev().collect();
     let usage = json!({ "input_tokens": words.len(), "output_tokens": words.len() });
-    let user = principal.subject().id();
+    let user = principal.name();
     Ok(answer(StatusCode::OK, &json!({ "text": words.join(" "), "usage": usage, "user": user })))
 }
 

@@ -11,7 +11,7 @@
 //! }
 //!
 //! async fn generate(principal: Principal, Payload(request): Payload<Generate>) -> Json<String> {
-//!     Json(format!("{} asks: {}", principal.subject().id(), request.prompt))
+//!     Json(format!("{} asks: {}", principal.name(), request.prompt))
 //! }
 //! # let _ = generate;
 //! ```
@@ -19,7 +19,7 @@
 //! Where the gate did not run, an extractor refuses: a handler that demands a [`Principal`] cannot be reached around it.
 
 use crate::exchange::Exchange;
-use crate::principal::Principal;
+use crate::principal::{Principal, Workload};
 use crate::refusal::{ProblemJson, Refusal, RefusalKind, Respond, escaped};
 use axum::body::Body;
 use axum::extract::FromRequestParts;
@@ -73,6 +73,18 @@ impl<S: Sync> FromRequestParts<S> for Principal {
         let exchange = guarded(parts, "Principal")?;
         exchange.principal().cloned().ok_or_else(|| {
             let cause = "a handler takes a Principal on an open route, or no layer authenticates";
+            RefusalResponse::of(exchange, Refusal::misconfigured(cause))
+        })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Workload {
+    type Rejection = RefusalResponse;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, RefusalResponse> {
+        let exchange = guarded(parts, "Workload")?;
+        exchange.workload().cloned().ok_or_else(|| {
+            let cause = "a handler takes a Workload on a route that machines need no certificate for";
             RefusalResponse::of(exchange, Refusal::misconfigured(cause))
         })
     }

@@ -15,7 +15,7 @@ use portcullis::exchange::StepId;
 use portcullis::gate::GateBuilder;
 use portcullis::limit::{Per, Plan};
 use portcullis::payload::AnyJson;
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::refusal::Refusal;
 use portcullis::route::Route;
 use portcullis::testing::{FakeClock, Issuer};
@@ -122,6 +122,7 @@ fn fetch(path: &str) -> Request {
 
 fn from_somewhere(mut request: Request) -> Request {
     request.extensions_mut().insert(PeerAddress("192.0.2.7:4711".parse().unwrap()));
+    request.extensions_mut().insert(TlsConnection::new());
     request
 }
 

@@ -1,6 +1,9 @@
 //! The gate from TOML: the same gate as from Rust, and errors that say where and what to do.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
+#[cfg(feature = "tls")]
+#[path = "config/certificates.rs"]
+mod certificates;
 #[path = "config/errors.rs"]
 mod errors;
 
@@ -301,7 +304,7 @@ inspection.danger_off = true\n{ISSUER}keys = '{jwks}'
         .filter(|control| !control.is_enforced())
         .map(|control| control.step.as_str())
         .collect();
-    assert_eq!(off, ["audit", "flood", "requests", "inspect", "usage"]);
+    assert_eq!(off, ["audit", "flood", "peer", "requests", "inspect", "usage"]);
 }
 
 #[test]

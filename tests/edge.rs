@@ -5,7 +5,7 @@
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Empty;
 use portcullis::exchange::{Context, EdgeRules, MatchRouteLayer};
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::refusal::{Refusal, RefusalKind};
 use portcullis::route::{Route, RouteTable};
 use std::convert::Infallible;
@@ -38,6 +38,7 @@ async fn ask(
     }
     let mut request = request.body(Body::new()).unwrap();
     request.extensions_mut().insert(PeerAddress(peer.parse().unwrap()));
+    request.extensions_mut().insert(TlsConnection::new());
     let response = layer.layer(inner).oneshot(request).await.unwrap();
     match response.extensions().get::<Refusal>() {
         Some(refusal) => {
@@ -165,6 +166,7 @@ async fn a_handle_for_an_upgrade_does_not_go_inward_whoever_put_it_there() {
     });
     let mut request = Request::get("/").body(Body::new()).unwrap();
     request.extensions_mut().insert(PeerAddress(STRANGER.parse().unwrap()));
+    request.extensions_mut().insert(TlsConnection::new());
     request.extensions_mut().insert(hyper::upgrade::on(Request::new(())));
     let response = routes.layer(read.layer(inner)).oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);

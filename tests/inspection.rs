@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode, request};
 use http_body_util::{BodyExt, Full};
 use portcullis::exchange::{
-    Check, Context, Exchange, InspectionFacts, MatchRouteLayer, Ran, Step, StepId, StepLayer,
+    Check, Context, EdgeRules, Exchange, InspectionFacts, MatchRouteLayer, Ran, Step, StepId, StepLayer,
 };
 use portcullis::inspect::{
     DetectError, Detector, InspectLayer, Inspection, Provenance, Rule, RuleSet, ScannedText,
@@ -73,7 +73,10 @@ async fn send_through(inspection: &Inspection, path: &str, body: &Value, reading
         Route::get("/v1/models").scope("models"),
     ]);
     let keep = StepLayer::new(Keep(Arc::clone(&last)), context.clone());
-    let matching = MatchRouteLayer::builder(routes.unwrap()).context(context.clone()).build();
+    let matching = MatchRouteLayer::builder(routes.unwrap())
+        .edge(EdgeRules::default().danger_plaintext())
+        .context(context.clone())
+        .build();
     let request = Request::builder()
         .method(if path == "/v1/models" { "GET" } else { "POST" })
         .uri(path)

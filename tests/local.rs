@@ -8,7 +8,7 @@ use axum::http::{Request, Response, StatusCode};
 use axum::routing::post;
 use http_body_util::BodyExt;
 use portcullis::payload::PlainGenerate;
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::route::Route;
 use portcullis::testing::LocalDevelopment;
 use portcullis::{Gate, Principal};
@@ -22,7 +22,7 @@ fn local() -> (LocalDevelopment, Gate) {
 }
 
 async fn ask(gate: &Gate, peer: &str, headers: &[(&str, &str)]) -> Response<Body> {
-    let handler = async |who: Principal| axum::Json(who.subject().id().to_owned());
+    let handler = async |who: Principal| axum::Json(who.name().to_owned());
     let router = Router::new().route("/generate", post(handler));
     let mut request = Request::post("/generate").header("content-type", "application/json");
     for (name, value) in headers {
@@ -30,6 +30,7 @@ async fn ask(gate: &Gate, peer: &str, headers: &[(&str, &str)]) -> Response<Body
     }
     let mut request = request.body(Body::from(r#"{"prompt":"hello"}"#)).unwrap();
     request.extensions_mut().insert(PeerAddress(peer.parse().unwrap()));
+    request.extensions_mut().insert(TlsConnection::new());
     gate.protect(router).oneshot(request).await.unwrap()
 }
 

@@ -15,7 +15,7 @@ use portcullis::audit::{AuditEntry, AuditLog};
 use portcullis::exchange::EdgeRules;
 use portcullis::limit::{Per, Plan};
 use portcullis::payload::AnyJson;
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::refusal::Refusal;
 use portcullis::route::Route;
 use portcullis::testing::Issuer;
@@ -80,6 +80,7 @@ fn stranger(body: impl Into<Body>) -> Request<Body> {
     let mut request = Request::post("/json").body(body.into()).unwrap();
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     request.extensions_mut().insert(PeerAddress("192.0.2.7:4711".parse().unwrap()));
+    request.extensions_mut().insert(TlsConnection::new());
     request
 }
 
@@ -89,6 +90,7 @@ fn preflight() -> Request<Body> {
     request.headers_mut().insert(ORIGIN, HeaderValue::from_static(APP));
     request.headers_mut().insert(ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("POST"));
     request.extensions_mut().insert(PeerAddress("192.0.2.7:4711".parse().unwrap()));
+    request.extensions_mut().insert(TlsConnection::new());
     request
 }
 

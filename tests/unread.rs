@@ -13,7 +13,7 @@ use portcullis::clock::UnixTime;
 use portcullis::gate::GateBuilder;
 use portcullis::limit::{Per, Plan};
 use portcullis::payload::{AnyJson, OpenAiChat};
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::route::Route;
 use portcullis::testing::{FakeClock, Issuer};
 use portcullis::{Gate, Principal};
@@ -68,6 +68,7 @@ impl World {
             .body(body.into())
             .unwrap();
         request.extensions_mut().insert(PeerAddress("192.0.2.7:4711".parse().unwrap()));
+        request.extensions_mut().insert(TlsConnection::new());
         let (head, body) = self.gate.protect(app()).oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         assert!(self.log.flush(SOON));

@@ -7,6 +7,8 @@ mod answer;
 mod gate;
 mod measure;
 mod parts;
+#[cfg(feature = "tls")]
+mod peer;
 mod store;
 mod world;
 
@@ -21,8 +23,10 @@ fn main() {
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str()));
-    let groups: [Group; 9] = [
+    let groups: &[Group] = &[
         ("machinery", parts::machinery),
+        #[cfg(feature = "tls")]
+        ("peer", peer::identity),
         ("jwt", parts::jwt),
         ("authorize", parts::authorize),
         ("json", parts::json),

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::testing::Issuer;
 use std::future::Future;
 use std::pin::pin;
@@ -58,6 +58,7 @@ pub(crate) fn request(body: &bytes::Bytes, credential: Option<&str>) -> Request<
         request.headers_mut().insert("authorization", value);
     }
     request.extensions_mut().insert(PeerAddress(([192, 0, 2, 7], 4711).into()));
+    request.extensions_mut().insert(TlsConnection::new());
     request
 }
 

@@ -52,7 +52,7 @@ pub(crate) async fn generate(principal: Principal, Payload(request): Payload<Gen
         text,
         finish_reason: if answer.cut { "length" } else { "stop" },
         usage: Usage { input_tokens: model::units(&request.prompt), output_tokens: answer.units() },
-        user: principal.subject().id(),
+        user: principal.name(),
     };
     if !(request.stream || request.parameters.stream) {
         return Json(generated(&answer.text())).into_response();

@@ -12,7 +12,7 @@ use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use portcullis::exchange::MatchRouteLayer;
+use portcullis::exchange::{EdgeRules, MatchRouteLayer};
 use portcullis::payload::{AnyJson, Document};
 use portcullis::principal::PeerAddress;
 use portcullis::read::{ReadPayloadLayer, RequestBody};
@@ -55,7 +55,7 @@ async fn ask(encoding: &str, body: Bytes) -> (StatusCode, Bytes) {
     let route = Route::post("/").dialect(AnyJson).scope("any");
     let routes = RouteTable::new([route]).expect("the route is fine");
     let read = ReadPayloadLayer::builder().max_bytes(LIMIT).build();
-    let service = MatchRouteLayer::builder(routes).build().layer(read.layer(echo));
+    let service = MatchRouteLayer::builder(routes).edge(EdgeRules::default().danger_plaintext()).build().layer(read.layer(echo));
 
     let mut request = Request::post("/")
         .header("content-type", "application/json")

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 pub mod body;
+pub mod client_cert;
 pub mod config;
 pub mod dialect;
 pub mod edge;
@@ -26,6 +27,7 @@ pub struct Target {
 /// Every target.
 pub const TARGETS: &[Target] = &[
     Target { name: "body", check: body::check, seeds: body::seeds },
+    Target { name: "client_cert", check: client_cert::check, seeds: client_cert::seeds },
     Target { name: "config", check: config::check, seeds: config::seeds },
     Target { name: "dialect", check: dialect::check, seeds: dialect::seeds },
     Target { name: "edge", check: edge::check, seeds: edge::seeds },

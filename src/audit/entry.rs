@@ -1,12 +1,16 @@
 use crate::clock::UnixTime;
-use crate::exchange::{End, Exchange, Record, RequestId, StepId, UnreadFacts};
+use crate::exchange::{Context, End, Exchange, PeerFacts, Ran, Record, RequestId, StepId, UnreadFacts};
 use crate::payload::{Coverage, Finding};
-use crate::principal::{AddressPrefix, Application, ClientAddress, Principal, TenantId};
-use crate::refusal::{Refusal, escaped};
+use crate::principal::{
+    AddressPrefix, Application, ClientAddress, Hex, PeerCertificate, Principal, Subject, TenantId,
+};
+use crate::refusal::{Refusal, RefusalKind, escaped};
 use crate::route::Route;
+use http::Method;
 use jiff::Timestamp;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,6 +87,29 @@ impl AuditEntry {
         self.route.as_deref().map(|route| route.action_name().as_str())
     }
 
+    /// The record of a connection whose handshake failed with this refusal: there was no request.
+    pub(super) fn of_handshake(context: &Context, address: IpAddr, refusal: Refusal) -> Self {
+        Self {
+            time: context.clock().now(),
+            request_id: context.ids().next(),
+            client_request_id: None,
+            client: Some(ClientAddress::new(address)),
+            route: None,
+            principal: None,
+            end: End::Refused,
+            refusal: Some(refusal),
+            record: Record::new(Method::default(), [Ran::NotReached; StepId::COUNT]),
+            config: None,
+            aggregate: None,
+            dropped_so_far: 0,
+        }
+    }
+
+    /// Whether there was no request, because the handshake failed.
+    pub(super) fn is_handshake(&self) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| refusal.kind() == RefusalKind::HandshakeFailed)
+    }
+
     /// `permitted`, `refused`, or `cut` for an answer that was ended early.
     pub fn decision(&self) -> &'static str {
         match (self.end, &self.refusal) {
@@ -104,7 +131,8 @@ impl AuditEntry {
 
     pub(super) fn trace(&self) {
         let refusal = self.refusal.as_ref();
-        let subject = self.principal.as_ref().map(|principal| principal.subject().id());
+        let subject = self.principal.as_ref().and_then(Principal::subject).map(Subject::id);
+        let peer = self.record.peer.as_ref().and_then(|peer| peer.certificate.workload());
         let model = self.record.read.as_ref().and_then(|read| read.model.as_deref());
         tracing::info!(
             target: "portcullis::audit",
@@ -113,6 +141,7 @@ impl AuditEntry {
             route = self.pattern(),
             action = self.action(),
             subject = subject.map(escaped).as_deref(),
+            workload = peer.map(|id| escaped(id.as_str())).as_deref(),
             model = model.map(escaped).as_deref(),
             decision = self.decision(),
             reason = self.reason(),
@@ -139,10 +168,12 @@ impl Serialize for AuditEntry {
         map.serialize_entry("request_id", &*self.request_id)?;
         map.serialize_entry("client_request_id", &self.client_request_id)?;
         map.serialize_entry("client", &self.client.map(ClientAddress::ip))?;
-        map.serialize_entry("method", record.method.as_str())?;
+        let method = (!self.is_handshake()).then_some(record.method.as_str());
+        map.serialize_entry("method", &method)?;
         map.serialize_entry("route", &self.pattern())?;
         map.serialize_entry("action", &self.action())?;
         map.serialize_entry("principal", &principal.map(|who| Who(who, record)))?;
+        map.serialize_entry("peer", &record.peer.as_ref().map(Peer))?;
         map.serialize_entry("model", &record.read.as_ref().and_then(|read| read.model.as_deref()))?;
         map.serialize_entry("decision", self.decision())?;
         map.serialize_entry("reason", &self.reason())?;
@@ -165,7 +196,7 @@ impl Serialize for AuditEntry {
         }
         let findings = record.inspection.iter().flat_map(|seen| seen.findings.iter());
         map.serialize_entry("findings", &Findings(findings.collect()))?;
-        map.serialize_entry("ran", &Ran(record))?;
+        map.serialize_entry("ran", &Controls(record))?;
         if !record.would_refuse.is_empty() {
             map.serialize_entry("would_refuse", &WouldRefuse(&record.would_refuse))?;
         }
@@ -204,8 +235,8 @@ impl Serialize for Who<'_> {
         let actors: Vec<String> =
             who.actors().iter().map(|actor| format!("{} of {}", actor.id(), actor.issuer())).collect();
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("issuer", who.subject().issuer())?;
-        map.serialize_entry("subject", who.subject().id())?;
+        map.serialize_entry("issuer", &who.subject().map(Subject::issuer))?;
+        map.serialize_entry("subject", &who.subject().map(Subject::id))?;
         map.serialize_entry("application", &who.application().map(Application::as_str))?;
         map.serialize_entry("actors", &actors)?;
         map.serialize_entry("tenant", &who.tenant().map(TenantId::as_str))?;
@@ -214,6 +245,23 @@ impl Serialize for Who<'_> {
         map.serialize_entry("key_id", &credential.and_then(|credential| credential.key_id.as_deref()))?;
         map.serialize_entry("algorithm", &credential.and_then(|credential| credential.algorithm))?;
         map.serialize_entry("remembered", &credential.map(|credential| credential.remembered))?;
+        map.end()
+    }
+}
+
+struct Peer<'a>(&'a PeerFacts);
+
+impl Serialize for Peer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let PeerFacts { certificate, through } = self.0;
+        let name = |certificate: &PeerCertificate| certificate.workload().map(ToString::to_string);
+        let mut map = serializer.serialize_map(Some(6))?;
+        map.serialize_entry("workload", &name(certificate))?;
+        map.serialize_entry("fingerprint", certificate.fingerprint_text())?;
+        map.serialize_entry("serial", &Hex(certificate.serial()).to_string())?;
+        map.serialize_entry("issuer", certificate.issuer_name())?;
+        map.serialize_entry("not_after", &rfc3339(certificate.not_after()))?;
+        map.serialize_entry("through", &through.as_ref().map(|proxy| proxy.as_ref().and_then(name)))?;
         map.end()
     }
 }
@@ -318,9 +366,9 @@ impl Serialize for WouldRefuse<'_> {
     }
 }
 
-struct Ran<'a>(&'a Record);
+struct Controls<'a>(&'a Record);
 
-impl Serialize for Ran<'_> {
+impl Serialize for Controls<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(StepId::ALL.map(|step| (step.as_str(), self.0.ran(step).as_str())))
     }

@@ -6,6 +6,7 @@ use super::slots::{Slot, Slots};
 use crate::clock::SharedClock;
 use crate::exchange::StepId;
 use crate::principal::AddressPrefix;
+use crate::refusal::Refusal;
 use http::StatusCode;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,6 +52,8 @@ struct Sort {
     /// What would have been refused, where the gate only observes.
     would_refuse: Box<[(StepId, &'static str)]>,
     status: Option<StatusCode>,
+    /// What kind of failure it was, of handshakes: they have one reason for all.
+    failure: Option<Box<str>>,
 }
 
 /// What has been counted of one sort and is not written yet.
@@ -168,6 +171,7 @@ impl Sort {
         let (route, status) = (entry.pattern().map(Into::into), entry.record.status);
         let would_refuse =
             entry.record.would_refuse.iter().map(|(step, refusal)| (*step, refusal.kind().code()));
+        let failure = entry.refusal.as_ref().filter(|_| entry.is_handshake()).and_then(Refusal::rule_name);
         Self {
             prefix,
             route,
@@ -175,6 +179,7 @@ impl Sort {
             reason: entry.reason(),
             would_refuse: would_refuse.collect(),
             status,
+            failure: failure.map(Into::into),
         }
     }
 

@@ -32,5 +32,6 @@ impl AnswerObserver for RecordAnswer {
 fn is_anybody(exchange: &Exchange, entry: &AuditEntry) -> bool {
     let is_open = exchange.route().is_some_and(|route| *route.access() == Access::Open);
     let is_refused = entry.refusal.is_some() || !entry.record.would_refuse.is_empty();
-    entry.principal.is_none() && (is_open || is_refused)
+    let is_known = entry.principal.is_some() || exchange.workload().is_some();
+    !is_known && (is_open || is_refused)
 }

@@ -14,8 +14,14 @@ impl Step for Authorize {
         let Some(route) = exchange.route() else {
             return Check::Refuse(Refusal::stacked_wrongly("AuthorizeLayer", "MatchRouteLayer"));
         };
+        if route.workload_patterns().is_some() && exchange.workload().is_none() {
+            return Check::Refuse(Refusal::stacked_wrongly("AuthorizeLayer", "RequirePeerLayer"));
+        }
         match route.access() {
             Access::Open => Check::Skip,
+            // RequirePeerLayer let it in, and made the machine the principal.
+            Access::Machines if is_machine(exchange) => Check::Permit,
+            Access::Machines => Check::Refuse(Refusal::stacked_wrongly("AuthorizeLayer", "RequirePeerLayer")),
             Access::Scopes(required) if !required.is_empty() => holds(required, exchange).into(),
             _ => Check::Refuse(Refusal::new(RefusalKind::Forbidden, "you may not do this").cause(format!(
                 "the route {} names no scope, and an empty policy permits nobody",
@@ -23,6 +29,10 @@ impl Step for Authorize {
             ))),
         }
     }
+}
+
+fn is_machine(exchange: &Exchange) -> bool {
+    exchange.principal().is_some_and(|principal| principal.subject().is_none())
 }
 
 fn holds(required: &[Box<str>], exchange: &Exchange) -> Result<(), Refusal> {

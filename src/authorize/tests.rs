@@ -1,5 +1,5 @@
 use super::AuthorizeLayer;
-use crate::exchange::{Context, Exchange, MatchRouteLayer};
+use crate::exchange::{Context, EdgeRules, Exchange, MatchRouteLayer};
 use crate::principal::{AuthenticationMethod, Credential, Principal, ScopeSet, Subject};
 use crate::refusal::Refusal;
 use crate::route::{Route, RouteTable};
@@ -12,7 +12,8 @@ use tower::{Layer, ServiceExt, service_fn};
 /// The code of the refusal, the challenge, and what only the record says; nothing of them for a permit.
 async fn refused(path: &str, scopes: Option<&str>) -> Option<(&'static str, String, String)> {
     let table = RouteTable::new([Route::get("/open").open(), Route::get("/two").scope("a:b").scope("c")]);
-    let routes = MatchRouteLayer::builder(table.unwrap()).build();
+    let routes =
+        MatchRouteLayer::builder(table.unwrap()).edge(EdgeRules::default().danger_plaintext()).build();
     let (mut parts, ()) = Request::get(path).body(()).unwrap().into_parts();
     let (exchange, _opened) = Exchange::join(&mut parts, &Context::default());
     if let Some(scopes) = scopes {

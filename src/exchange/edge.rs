@@ -1,4 +1,6 @@
-use crate::principal::ClientAddress;
+use super::encryption::{self, Reached};
+use super::forwarded::{ForwardedCertificates, tells_of_certificate};
+use crate::principal::{ClientAddress, TlsConnection, TrustedProxies};
 use crate::refusal::{Refusal, RefusalKind};
 use http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use http::uri::Authority;
@@ -14,12 +16,21 @@ pub struct EdgeRules {
     hosts: Option<Box<[Box<str>]>>,
     origins: Box<[Box<str>]>,
     max_header_bytes: usize,
+    danger_plaintext: bool,
+    /// Names, beside the usual ones, in which proxies hand on certificates.
+    certificate_headers: Box<[HeaderName]>,
 }
 
 impl Default for EdgeRules {
-    /// Headers up to 16 KiB, no foreign origins, and from loopback only the names of loopback.
+    /// Encrypted, headers up to 16 KiB, no foreign origins, and from loopback only the names of loopback.
     fn default() -> Self {
-        Self { hosts: None, origins: Box::default(), max_header_bytes: 16 * 1024 }
+        Self {
+            hosts: None,
+            origins: Box::default(),
+            max_header_bytes: 16 * 1024,
+            danger_plaintext: false,
+            certificate_headers: Box::default(),
+        }
     }
 }
 
@@ -92,22 +103,30 @@ impl EdgeRules {
         self
     }
 
+    /// Takes requests that came unencrypted from other machines: whoever is on the way reads and changes them. For a mesh
+    /// that encrypts below, and for tests.
+    pub fn danger_plaintext(mut self) -> Self {
+        self.danger_plaintext = true;
+        self
+    }
+
+    /// Takes these headers out of every request, beside the usual ones, and keeps them for the layer that believes a proxy.
+    pub(crate) fn certificate_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.certificate_headers = names.into_iter().collect();
+        self
+    }
+
+    /// Whether requests are taken that came unencrypted from other machines.
+    pub fn takes_plaintext(&self) -> bool {
+        self.danger_plaintext
+    }
+
     /// The hosts that are answered, if they are listed.
     pub fn hosts(&self) -> Option<impl Iterator<Item = &str>> {
         self.hosts.as_ref().map(|hosts| hosts.iter().map(|host| &**host))
     }
 
-    pub(super) fn check(
-        &self,
-        parts: &mut request::Parts,
-        client: Option<ClientAddress>,
-    ) -> Result<(), Refusal> {
-        let checked = self.check_head(parts, client);
-        strip(&mut parts.headers);
-        checked
-    }
-
-    fn check_head(&self, parts: &request::Parts, client: Option<ClientAddress>) -> Result<(), Refusal> {
+    pub(super) fn check(&self, parts: &request::Parts, client: Option<ClientAddress>) -> Result<(), Refusal> {
         let size: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         if size > self.max_header_bytes {
             let public = format!("the headers may be {} bytes long at most", self.max_header_bytes);
@@ -116,6 +135,36 @@ impl EdgeRules {
         let host = host(parts)?;
         self.check_host(host.as_ref(), client)?;
         self.check_origin(&parts.headers, host.as_ref())
+    }
+
+    pub(super) fn check_encryption(
+        &self,
+        reached: Reached,
+        tls: Option<&TlsConnection>,
+        proxies: &TrustedProxies,
+        headers: &HeaderMap,
+    ) -> Result<(), Refusal> {
+        if self.danger_plaintext { Ok(()) } else { encryption::check(reached, tls, proxies, headers) }
+    }
+
+    /// Takes away names that others obey, and puts aside what is said of certificates.
+    pub(super) fn strip(&self, parts: &mut request::Parts) {
+        let of_certificate = |name: &HeaderName| {
+            tells_of_certificate(name.as_str()) || self.certificate_headers.contains(name)
+        };
+        let unwanted = |name: &HeaderName| is_unwanted(name.as_str()) || of_certificate(name);
+        let names: Vec<HeaderName> = parts.headers.keys().filter(|name| unwanted(name)).cloned().collect();
+        let mut forwarded = ForwardedCertificates::default();
+        for name in names {
+            if of_certificate(&name) {
+                forwarded.take(&name, &mut parts.headers);
+            } else {
+                parts.headers.remove(name);
+            }
+        }
+        if !forwarded.0.is_empty() {
+            parts.extensions.insert(forwarded);
+        }
     }
 
     fn check_host(&self, host: Option<&Authority>, client: Option<ClientAddress>) -> Result<(), Refusal> {
@@ -226,16 +275,7 @@ const FAMILIES: [&str; 5] = [
     "tailscale-user-",
 ];
 
-/// Takes away names that others obey, and every name with `_`, which some servers read as `-`.
-fn strip(headers: &mut HeaderMap) {
-    let unwanted = |name: &HeaderName| {
-        let name = name.as_str();
-        name.contains('_')
-            || FAMILIES.iter().any(|family| name.starts_with(family))
-            || STRIPPED.contains(&name)
-    };
-    let names: Vec<HeaderName> = headers.keys().filter(|name| unwanted(name)).cloned().collect();
-    for name in names {
-        headers.remove(name);
-    }
+/// Whether a name is one that others obey, or holds `_`, which some servers read as `-`.
+fn is_unwanted(name: &str) -> bool {
+    name.contains('_') || FAMILIES.iter().any(|family| name.starts_with(family)) || STRIPPED.contains(&name)
 }

@@ -1,5 +1,8 @@
+use super::encryption::Reached;
 use super::{Check, Checked, Context, EdgeRules, Exchange, Step, StepId, StepLayer};
-use crate::principal::{PeerAddress, TrustedProxies};
+#[cfg(feature = "axum")]
+use crate::principal::PeerConnection;
+use crate::principal::{PeerAddress, TlsConnection, TrustedProxies, UnixSocket};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{NoRoute, RouteTable};
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW};
@@ -71,8 +74,8 @@ impl MatchRouteLayerBuilder {
     /// What finds the address, and what finds the route. Between the two stands what refuses by address, so that
     /// requests for what is not there count, too.
     pub(crate) fn into_steps(self) -> (impl Step, impl Step) {
-        let locate = Locate { proxies: self.proxies, told: AtomicBool::new(false) };
-        (locate, MatchRoute { routes: self.routes, edge: self.edge })
+        let locate = Locate { proxies: self.proxies.clone(), told: AtomicBool::new(false) };
+        (locate, MatchRoute { routes: self.routes, edge: self.edge, proxies: self.proxies })
     }
 }
 
@@ -88,7 +91,12 @@ impl Step for Locate {
     }
 
     fn check(&self, parts: &mut request::Parts, exchange: &Exchange) -> Check {
-        let Some(peer) = peer_address(parts) else { return Check::Permit };
+        if let Some(tls) = tls_connection(parts)
+            && let Err(refusal) = exchange.set_tls(tls.clone())
+        {
+            return Check::Refuse(refusal);
+        }
+        let Reached::At(peer) = reached(parts) else { return Check::Permit };
         self.tell_of_forwarded_headers(&parts.headers);
         exchange.set_client(self.proxies.client_address(peer, &parts.headers)).into()
     }
@@ -97,6 +105,7 @@ impl Step for Locate {
 struct MatchRoute {
     routes: RouteTable,
     edge: EdgeRules,
+    proxies: TrustedProxies,
 }
 
 impl Step for MatchRoute {
@@ -111,7 +120,11 @@ impl Step for MatchRoute {
 
 impl MatchRoute {
     fn enter(&self, parts: &mut request::Parts, exchange: &Exchange) -> Result<(), Refusal> {
-        if let Err(refusal) = self.edge.check(parts, exchange.client()) {
+        let encrypted =
+            self.edge.check_encryption(reached(parts), exchange.tls(), &self.proxies, &parts.headers);
+        let checked = encrypted.and_then(|()| self.edge.check(parts, exchange.client()));
+        self.edge.strip(parts);
+        if let Err(refusal) = checked {
             // Where the whole gate only observes, the controls that come after the route are evaluated all the same.
             exchange.pardon(self.id(), refusal)?;
         }
@@ -160,17 +173,44 @@ fn refusal(none: NoRoute) -> Refusal {
     }
 }
 
-fn peer_address(parts: &request::Parts) -> Option<SocketAddr> {
+fn reached(parts: &request::Parts) -> Reached {
     if let Some(PeerAddress(peer)) = parts.extensions.get() {
-        return Some(*peer);
+        return Reached::At(*peer);
     }
     #[cfg(feature = "axum")]
     if let Some(axum::extract::ConnectInfo(peer)) =
         parts.extensions.get::<axum::extract::ConnectInfo<SocketAddr>>()
     {
-        return Some(*peer);
+        return Reached::At(*peer);
     }
-    None
+    #[cfg(feature = "axum")]
+    if let Some(axum::extract::ConnectInfo(peer)) =
+        parts.extensions.get::<axum::extract::ConnectInfo<PeerConnection>>()
+    {
+        return Reached::At(peer.address);
+    }
+    match parts.extensions.get::<UnixSocket>() {
+        Some(UnixSocket) => Reached::OverUnixSocket,
+        None => Reached::Unknown,
+    }
+}
+
+/// The address at the other end of the socket, whatever was forwarded over it.
+pub(crate) fn peer_socket(parts: &request::Parts) -> Option<SocketAddr> {
+    match reached(parts) {
+        Reached::At(peer) => Some(peer),
+        Reached::OverUnixSocket | Reached::Unknown => None,
+    }
+}
+
+fn tls_connection(parts: &request::Parts) -> Option<&TlsConnection> {
+    let tls = parts.extensions.get::<TlsConnection>();
+    #[cfg(feature = "axum")]
+    let tls = tls.or_else(|| {
+        let info = parts.extensions.get::<axum::extract::ConnectInfo<PeerConnection>>();
+        info.and_then(|axum::extract::ConnectInfo(peer)| peer.tls.as_ref())
+    });
+    tls
 }
 
 /// The path as it came on the request line: axum's `nest` strips prefixes.

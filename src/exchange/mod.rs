@@ -15,7 +15,9 @@
 
 mod context;
 mod edge;
+mod encryption;
 mod entry;
+mod forwarded;
 mod observer;
 mod pipeline;
 mod record;
@@ -28,12 +30,14 @@ mod tests;
 pub use crate::body::CheckedBody;
 pub use context::{Context, RequestId, RequestIds};
 pub use edge::{EdgeError, EdgeRules};
+pub(crate) use entry::peer_socket;
 pub use entry::{MatchRouteLayer, MatchRouteLayerBuilder};
+pub(crate) use forwarded::ForwardedCertificates;
 pub use observer::{AnswerObserver, Cut, End, Released, Stage};
 pub(crate) use pipeline::Pipeline;
 pub use record::{
-    CredentialFacts, InspectionFacts, LimitFacts, LimitLevel, Ran, ReadFacts, Record, StepId, UnreadFacts,
-    UsageFacts,
+    CredentialFacts, InspectionFacts, LimitFacts, LimitLevel, PeerFacts, Ran, ReadFacts, Record, StepId,
+    UnreadFacts, UsageFacts,
 };
 pub use service::{Checked, CheckedFuture, StepLayer};
 pub(crate) use slot::Opened;

@@ -1,5 +1,6 @@
 use super::End;
 use crate::payload::{Coverage, Findings};
+use crate::principal::PeerCertificate;
 use crate::refusal::Refusal;
 use http::{Method, StatusCode};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub enum StepId {
     Route,
     /// Refuses floods by address.
     Flood,
+    /// Checks the certificate of the machine that calls.
+    Peer,
     /// Checks the credential.
     Authenticate,
     /// Counts requests.
@@ -31,13 +34,14 @@ pub enum StepId {
 
 impl StepId {
     /// How many places there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 10;
 
     /// All places, in order.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Audit,
         Self::Route,
         Self::Flood,
+        Self::Peer,
         Self::Authenticate,
         Self::Requests,
         Self::Authorize,
@@ -52,6 +56,7 @@ impl StepId {
             Self::Audit => "audit",
             Self::Route => "route",
             Self::Flood => "flood",
+            Self::Peer => "peer",
             Self::Authenticate => "authenticate",
             Self::Requests => "requests",
             Self::Authorize => "authorize",
@@ -105,6 +110,8 @@ pub struct Record {
     pub method: Method,
     /// Whether each control ran, by [`StepId`].
     pub ran: [Ran; StepId::COUNT],
+    /// The certificate of the machine that called, whether it was let in or not.
+    pub peer: Option<PeerFacts>,
     /// How the caller was authenticated.
     pub credential: Option<CredentialFacts>,
     /// What was read of the body.
@@ -128,10 +135,11 @@ pub struct Record {
 }
 
 impl Record {
-    pub(super) fn new(method: Method, ran: [Ran; StepId::COUNT]) -> Self {
+    pub(crate) fn new(method: Method, ran: [Ran; StepId::COUNT]) -> Self {
         Self {
             method,
             ran,
+            peer: None,
             credential: None,
             read: None,
             unread: UnreadFacts::default(),
@@ -148,6 +156,22 @@ impl Record {
     /// Whether that control ran.
     pub fn ran(&self, step: StepId) -> Ran {
         self.ran[step as usize]
+    }
+}
+
+/// The certificate of the machine that called.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PeerFacts {
+    /// What it showed, verified.
+    pub certificate: PeerCertificate,
+    /// Whether a proxy says so, and the proxy's own certificate if it has shown one.
+    pub through: Option<Option<PeerCertificate>>,
+}
+
+impl PeerFacts {
+    pub(crate) fn new(certificate: PeerCertificate, through: Option<Option<PeerCertificate>>) -> Self {
+        Self { certificate, through }
     }
 }
 

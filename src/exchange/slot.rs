@@ -1,9 +1,11 @@
+mod connection;
+
 use super::observer::{AnswerObserver, End, Stage};
 use super::pipeline::{Observers, Pipeline};
 use super::{Context, Ran, Record, RequestId, StepId};
 use crate::clock::{SharedClock, UnixTime};
 use crate::payload::{Document, Edit, PayloadFacts};
-use crate::principal::{ClientAddress, Principal};
+use crate::principal::{ClientAddress, Principal, TlsConnection, Workload};
 use crate::refusal::{ProblemJson, Refusal, RefusalKind, Rendered, Respond};
 use crate::route::Route;
 use bytes::Bytes;
@@ -29,7 +31,9 @@ struct Inner {
     started: UnixTime,
     started_at: Duration,
     client: OnceLock<ClientAddress>,
+    tls: OnceLock<TlsConnection>,
     route: OnceLock<Arc<Route>>,
+    workload: OnceLock<Workload>,
     principal: OnceLock<Principal>,
     state: Mutex<State>,
 }
@@ -81,7 +85,9 @@ impl Exchange {
             started: clock.now(),
             started_at: clock.elapsed(),
             client: OnceLock::new(),
+            tls: OnceLock::new(),
             route: OnceLock::new(),
+            workload: OnceLock::new(),
             principal: OnceLock::new(),
             state: Mutex::new(State {
                 phase: Phase::Open,
@@ -148,14 +154,14 @@ impl Exchange {
         self.state().refusal.clone()
     }
 
-    /// Says who asks. For authenticating layers only.
+    /// Says who asks. For authenticating layers only. The principal gets the workload of this exchange.
     ///
     /// # Errors
     /// When somebody has said so already: two layers would disagree about who asks.
     pub fn set_principal(&self, principal: Principal) -> Result<(), Refusal> {
         self.0
             .principal
-            .set(principal)
+            .set(principal.through(self.workload()))
             .map_err(|_| Refusal::misconfigured("two layers authenticate one request"))
     }
 

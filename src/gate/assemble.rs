@@ -7,9 +7,11 @@ use crate::exchange::{Context, MatchRouteLayer, Step, StepId, StepLayer};
 use crate::inspect::{InspectLayer, Inspection};
 use crate::jwt::{TrustedIssuer, VerifyJwtLayer};
 use crate::limit::{FloodQuota, LimitFloodLayer, LimitRequestsLayer, LimitUsageLayer, Limits, Per, Plans};
+#[cfg(feature = "tls")]
+use crate::peer::{PeerRules, RequirePeerLayer};
 use crate::principal::TrustedProxies;
 use crate::read::ReadPayloadLayer;
-use crate::route::RouteTable;
+use crate::route::{Access, Route, RouteTable};
 use std::fmt;
 use std::sync::Arc;
 
@@ -58,6 +60,7 @@ impl GateBuilder {
     /// When a control is neither set up nor said to be missing, or a setting cannot be used; the error names it.
     pub fn build(mut self) -> Result<Gate, GateError> {
         self.check_bounds()?;
+        self.check_machines()?;
         let parts = Parts {
             routes: RouteTable::new(std::mem::take(&mut self.routes))?,
             limits: self.take_limits()?,
@@ -77,6 +80,40 @@ impl GateBuilder {
             )?,
         };
         self.assemble(parts)
+    }
+
+    fn check_machines(&self) -> Result<(), GateError> {
+        let is_for_machines =
+            |route: &&Route| *route.access() == Access::Machines || route.workload_patterns().is_some();
+        match self.routes.iter().find(is_for_machines) {
+            Some(route) if !self.asks_for_certificates() => {
+                let name = format!("{} {}", route.method(), route.pattern());
+                Err(GateErrorKind::MachinesWithoutPeers(name).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn asks_for_certificates(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.peers.is_some();
+        #[cfg(not(feature = "tls"))]
+        return false;
+    }
+
+    /// Whether every caller is known without a JWT, so that no issuer is needed.
+    fn needs_no_issuer(&self, routes: &RouteTable) -> bool {
+        #[cfg(feature = "tls")]
+        if self.peers.as_ref().is_some_and(PeerRules::knows_people) {
+            return true;
+        }
+        let mut asked = routes
+            .routes()
+            .iter()
+            .map(|route| route.access())
+            .filter(|access| **access != Access::Open)
+            .peekable();
+        asked.peek().is_some() && asked.all(|access| *access == Access::Machines)
     }
 
     fn check_bounds(&self) -> Result<(), GateError> {
@@ -125,6 +162,7 @@ impl GateBuilder {
 
     fn assemble(self, parts: Parts) -> Result<Gate, GateError> {
         let controls = parts.controls(&self);
+        let without_issuers = self.issuers.is_empty() && self.needs_no_issuer(&parts.routes);
         let stacked = controls.iter().filter(|control| !control.is_off()).map(|control| control.step);
         if self.observed_until.is_some()
             || parts.routes.routes().iter().any(|route| route.observed_until().is_some())
@@ -140,7 +178,15 @@ impl GateBuilder {
             outer.push(Box::new(AuditLayer::builder(log.clone()).config(generation.clone()).into_step()));
         }
         let proxies = TrustedProxies::new(self.proxies);
-        let routes = MatchRouteLayer::builder(parts.routes.clone()).trusted_proxies(proxies).edge(self.edge);
+        let mut edge = self.edge;
+        if self.plaintext {
+            edge = edge.danger_plaintext();
+        }
+        #[cfg(feature = "tls")]
+        if let Some(rules) = &self.peers {
+            edge = edge.certificate_headers(rules.headers());
+        }
+        let routes = MatchRouteLayer::builder(parts.routes.clone()).trusted_proxies(proxies).edge(edge);
         let (locate, match_route) = routes.into_steps();
         outer.push(Box::new(locate));
         if let Some(quota) = parts.flood {
@@ -148,7 +194,14 @@ impl GateBuilder {
         }
         outer.push(Box::new(match_route));
         outer.extend(self.guards.into_iter().map(|guard| guard.0));
+        #[cfg(feature = "tls")]
+        if let Some(rules) = self.peers {
+            outer.push(Box::new(RequirePeerLayer::builder(rules).into_step()?));
+        }
         let mut jwt = VerifyJwtLayer::builder().context(context.clone());
+        if without_issuers {
+            jwt = jwt.without_issuers();
+        }
         for issuer in self.issuers {
             jwt = jwt.issuer(issuer);
         }
@@ -192,6 +245,15 @@ impl GateBuilder {
     }
 }
 
+impl GateBuilder {
+    fn certificates(&self) -> Option<String> {
+        #[cfg(feature = "tls")]
+        return self.peers.as_ref().map(ToString::to_string);
+        #[cfg(not(feature = "tls"))]
+        return None;
+    }
+}
+
 /// What a gate is put together from.
 struct Parts {
     routes: RouteTable,
@@ -214,12 +276,22 @@ impl Parts {
             StepId::Route => {
                 let hosts = builder.edge.hosts().map(|hosts| hosts.collect::<Vec<_>>().join(", "));
                 let hosts = hosts.unwrap_or_else(|| "any host (from loopback, loopback's own)".to_owned());
+                let plaintext = match builder.plaintext || builder.edge.takes_plaintext() {
+                    true => {
+                        "\nPLAINTEXT IS TAKEN FROM EVERYWHERE: whoever is on the way reads and changes it"
+                    }
+                    false => "\nencrypted, but for this machine's own callers",
+                };
                 Some(format!(
-                    "{} routes, for {hosts}; everything else is refused",
+                    "{} routes, for {hosts}; everything else is refused{plaintext}",
                     self.routes.routes().len()
                 ))
             }
             StepId::Flood => self.flood.map(|quota| format!("{quota} from one address")),
+            StepId::Peer => builder.certificates(),
+            StepId::Authenticate if issuers.is_empty() => {
+                Some("certificates alone: a JWT is refused".to_owned())
+            }
             StepId::Authenticate => Some(format!("JWT of {}{header}", issuers.join(", "))),
             StepId::Requests => plans.clone(),
             StepId::Usage => plans.is_some().then(|| "by the same plans".to_owned()),

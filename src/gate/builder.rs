@@ -6,6 +6,8 @@ use crate::inspect::Inspection;
 use crate::jwt::TrustedIssuer;
 use crate::limit::{BudgetStore, FloodQuota, Meter, Plan};
 use crate::payload::EventLimits;
+#[cfg(feature = "tls")]
+use crate::peer::PeerRules;
 use crate::principal::Network;
 use crate::refusal::Respond;
 use crate::route::Route;
@@ -22,6 +24,9 @@ pub struct GateBuilder {
     pub(super) routes: Vec<Route>,
     pub(super) proxies: Vec<Network>,
     pub(super) edge: EdgeRules,
+    pub(super) plaintext: bool,
+    #[cfg(feature = "tls")]
+    pub(super) peers: Option<PeerRules>,
     pub(super) guards: Vec<Guard>,
     pub(super) audit: Choice<AuditLog>,
     pub(super) flood: Choice<FloodQuota>,
@@ -89,6 +94,9 @@ impl GateBuilder {
             routes: Vec::new(),
             proxies: Vec::new(),
             edge: EdgeRules::default(),
+            plaintext: false,
+            #[cfg(feature = "tls")]
+            peers: None,
             guards: Vec::new(),
             audit: Choice::default(),
             flood: Choice::default(),
@@ -142,6 +150,21 @@ impl GateBuilder {
     /// What the head of a request must be: how large, for which hosts, from pages of which origins.
     pub fn edge(mut self, rules: EdgeRules) -> Self {
         self.edge = rules;
+        self
+    }
+
+    /// Takes requests that came unencrypted from other machines: whoever is on the way reads and changes them. On loopback and
+    /// Unix sockets plaintext is taken in any case.
+    pub fn danger_plaintext(mut self) -> Self {
+        self.plaintext = true;
+        self
+    }
+
+    /// Asks everybody for a client certificate, but on open routes, and lets in whom these rules let in. Nobody is asked for one
+    /// when not called, and whoever stands inside the network may come.
+    #[cfg(feature = "tls")]
+    pub fn peers(mut self, rules: PeerRules) -> Self {
+        self.peers = Some(rules);
         self
     }
 

@@ -1,5 +1,7 @@
 use crate::jwt::JwtError;
 use crate::limit::{FloodError, LimitsError, PlansError};
+#[cfg(feature = "tls")]
+use crate::peer::PeerError;
 use crate::route::RouteError;
 use thiserror::Error;
 
@@ -63,6 +65,16 @@ pub enum GateErrorKind {
     /// A route cannot be used.
     #[error("routes: {0}")]
     Route(#[from] RouteError),
+    /// A route is for machines, and nobody asks for certificates.
+    #[error(
+        "routes: {0} lets in machines by their certificates, and no rules for them are set up: call .peers(PeerRules::new()…), \
+         of the feature `tls`"
+    )]
+    MachinesWithoutPeers(String),
+    /// The rules for certificates cannot be used.
+    #[cfg(feature = "tls")]
+    #[error("peers: {0}")]
+    Peer(#[from] PeerError),
     /// An issuer cannot be used.
     #[error("issuers: {0}")]
     Jwt(#[from] JwtError),

@@ -15,6 +15,9 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         routes: _, // in `routes`
         proxies,
         edge,
+        plaintext,
+        #[cfg(feature = "tls")]
+            peers: _, // in `controls`
         guards,
         audit: _, // in `controls`, as are those that say so below
         flood: _, // in `controls`
@@ -49,7 +52,9 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         add("issuer", &issuer.settings());
     }
     add("proxies", proxies);
-    add("edge", edge);
+    // It can be said in two places and means one thing.
+    let edge = if *plaintext { edge.clone().danger_plaintext() } else { edge.clone() };
+    add("edge", &edge);
     add("guards", guards);
     add("respond", respond);
     add("output cap", output_cap);

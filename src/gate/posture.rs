@@ -1,6 +1,7 @@
 use crate::clock::UnixTime;
 use crate::exchange::StepId;
 use crate::payload::{UnknownFields, UrlPolicy};
+use crate::principal::WorkloadPattern;
 use crate::route::{Access, BodyKind, OpaqueBody, Route};
 use jiff::Timestamp;
 use std::fmt;
@@ -43,7 +44,7 @@ pub enum Enforcement {
     Enforced,
     /// It is evaluated and recorded, and refuses only once `danger_observe` has ended.
     Observed,
-    /// A `danger_` method left it out.
+    /// A `danger_` method left it out, or, for certificates, nobody set it up.
     Off,
 }
 
@@ -51,6 +52,11 @@ impl Control {
     pub(super) fn new(step: StepId, detail: Option<String>) -> Self {
         match detail {
             Some(detail) => Self { step, enforcement: Enforcement::Enforced, detail },
+            // No `danger_` method: a gate of users has another way to know them.
+            None if step == StepId::Peer => {
+                let detail = "nobody is asked for a client certificate".to_owned();
+                Self { step, enforcement: Enforcement::Off, detail }
+            }
             None => Self { step, enforcement: Enforcement::Off, detail: "NOT ENFORCED".to_owned() },
         }
     }
@@ -102,6 +108,7 @@ impl fmt::Display for Posture {
         for route in self.routes.iter() {
             let access = match route.access() {
                 Access::Open => "OPEN to everybody".to_owned(),
+                Access::Machines => "machines, by certificate alone".to_owned(),
                 Access::Scopes(scopes) => format!("scope {}", scopes.join(" ")),
                 Access::Undecided => "refuses everybody".to_owned(),
             };
@@ -122,13 +129,20 @@ impl fmt::Display for Posture {
     }
 }
 
-/// What a route lets through that others do not.
+/// In what a route differs from others: fewer who may enter, or more that goes through.
 struct Weaker<'a>(&'a Route);
 
 impl fmt::Display for Weaker<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(route) = self;
         let rules = route.field_rules();
+        if let Some(patterns) = route.workload_patterns() {
+            let patterns: Vec<&str> = patterns.iter().map(WorkloadPattern::as_str).collect();
+            write!(f, "; from {} only", patterns.join(", "))?;
+        }
+        if route.is_certificate_optional() {
+            f.write_str("; WITHOUT A CERTIFICATE, TOO")?;
+        }
         if let BodyKind::Opaque(body) = route.body() {
             write!(f, "; BODIES UNREAD: {}", Unread(body))?;
         }

@@ -24,6 +24,7 @@ impl VerifyJwtLayer {
     pub fn builder() -> VerifyJwtLayerBuilder {
         VerifyJwtLayerBuilder {
             issuers: Vec::new(),
+            without_issuers: false,
             realm: "llm".into(),
             api_key_header: false,
             credential_passes: false,
@@ -47,6 +48,7 @@ impl<S> Layer<S> for VerifyJwtLayer {
 #[derive(Clone, Debug)]
 pub struct VerifyJwtLayerBuilder {
     issuers: Vec<TrustedIssuer>,
+    without_issuers: bool,
     realm: String,
     api_key_header: bool,
     credential_passes: bool,
@@ -102,6 +104,12 @@ impl VerifyJwtLayerBuilder {
         self
     }
 
+    /// Accepts no JWT at all, where certificates say who asks.
+    pub(crate) fn without_issuers(mut self) -> Self {
+        self.without_issuers = true;
+        self
+    }
+
     /// The layer.
     ///
     /// # Errors
@@ -112,7 +120,7 @@ impl VerifyJwtLayerBuilder {
     }
 
     pub(crate) fn into_step(self) -> Result<impl Step, JwtError> {
-        if self.issuers.is_empty() {
+        if self.issuers.is_empty() && !self.without_issuers {
             return Err(setting("issuer", "trust at least one issuer"));
         }
         for (n, issuer) in self.issuers.iter().enumerate() {

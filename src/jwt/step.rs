@@ -5,10 +5,12 @@ use http::request;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::JwtError;
-use super::bearer::{self, API_KEY};
+use super::bearer::{self, API_KEY, Unfound};
 use super::challenge::Challenges;
 use super::verify::{Held, Outcome, Verifier};
 use crate::exchange::{Check, CredentialFacts, Decision, Exchange, Later, Step, StepId};
+use crate::principal::AuthenticationMethod;
+use crate::refusal::Refusal;
 use crate::route::Access;
 
 /// The step of [`VerifyJwtLayer`](super::VerifyJwtLayer).
@@ -28,6 +30,12 @@ impl Step for VerifyJwt {
         if exchange.route().is_some_and(|route| matches!(route.access(), Access::Open)) {
             self.take_credential(parts, exchange);
             return Check::Skip;
+        }
+        if is_known_by_certificate(exchange) {
+            return self.without_credential(parts);
+        }
+        if exchange.route().is_some_and(|route| matches!(route.access(), Access::Machines)) {
+            return Check::Refuse(Refusal::stacked_wrongly("VerifyJwtLayer", "RequirePeerLayer"));
         }
         let credential = match bearer::find(parts, self.api_key_header) {
             Ok(credential) => credential,
@@ -50,7 +58,23 @@ impl Step for VerifyJwt {
     }
 }
 
+/// Whether the certificate of the connection said who asks, so that no other credential is needed.
+fn is_known_by_certificate(exchange: &Exchange) -> bool {
+    let method = exchange.principal().map(|principal| principal.credential().method());
+    method == Some(AuthenticationMethod::Certificate)
+}
+
 impl VerifyJwt {
+    /// Two credentials could say two things, and only one of them would have been looked at.
+    fn without_credential(&self, parts: &request::Parts) -> Check {
+        match bearer::find(parts, self.api_key_header) {
+            Err(Unfound::Absent) => Check::Skip,
+            _ => Check::Refuse(self.judge.challenges.unfound(Unfound::Several).cause(
+                "the certificate says who asks, and a bearer credential came beside it: the client leaves it out",
+            )),
+        }
+    }
+
     /// Nobody further in needs the credential; who logs or forwards headers would leak it.
     fn take_credential(&self, parts: &mut request::Parts, exchange: &Exchange) {
         let names = if self.api_key_header { &[AUTHORIZATION, API_KEY][..] } else { &[AUTHORIZATION][..] };

@@ -5,7 +5,7 @@
 //! - `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), one member per limit. The draft's
 //!   registry has no unit for usage; `qu="tokens"` says that it is not requests.
 //!
-//! Limits that callers share with strangers (those per plan and per application) are not told: what is left of them
+//! Limits that callers share with strangers (those per plan, per application and per workload) are not told: what is left of them
 //! would tell one customer how much the others use. A client that meets one learns when to come again, like everybody.
 
 use std::fmt::Write as _;
@@ -165,7 +165,7 @@ pub(super) fn whole_seconds(duration: Duration) -> u64 {
 
 /// Whether callers may know how the limit stands: not when they share it with strangers.
 fn is_told(limit: &Limit) -> bool {
-    !matches!(limit.dimension(), Dimension::Plan | Dimension::Application)
+    !matches!(limit.dimension(), Dimension::Plan | Dimension::Application | Dimension::Workload)
 }
 
 fn level_of<'a>(limit: &PreparedLimit, levels: &'a [LimitLevel]) -> Option<&'a LimitLevel> {

@@ -15,7 +15,7 @@ use super::plan::Plans;
 use super::rule::{Dimension, Limit, Measure};
 use crate::clock::SharedClock;
 use crate::exchange::Exchange;
-use crate::principal::{PlanName, Principal};
+use crate::principal::{self, PlanName, Principal};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::Access;
 
@@ -226,19 +226,24 @@ impl Holders<'_> {
         };
         Ok(match dimension {
             Dimension::Subject => {
-                let subject = principal()?.subject();
-                named(&[subject.issuer(), subject.id()])
+                match principal()?.holder() {
+                    principal::Holder::Subject(subject) => named(&[subject.issuer(), subject.id()]),
+                    // as many facts as no user has
+                    principal::Holder::Workload(id) => named(&["", id.kind(), id.as_str()]),
+                }
             }
             // a tenant and an application are only as unique as the issuer that names them
             Dimension::Tenant => match (principal()?, principal()?.tenant()) {
-                (principal, Some(tenant)) => named(&[principal.subject().issuer(), tenant.as_str()]),
+                (principal, Some(tenant)) => named(&[issuer(principal), tenant.as_str()]),
                 (_, None) => named(&[]),
             },
             Dimension::Application => match (principal()?, principal()?.application()) {
-                (principal, Some(application)) => {
-                    named(&[principal.subject().issuer(), application.as_str()])
-                }
+                (principal, Some(application)) => named(&[issuer(principal), application.as_str()]),
                 (_, None) => named(&[]),
+            },
+            Dimension::Workload => match principal()?.workload() {
+                Some(workload) => named(&[workload.id().kind(), workload.id().as_str()]),
+                None => named(&[]),
             },
             Dimension::Address => {
                 let client = self.exchange.client();
@@ -248,6 +253,11 @@ impl Holders<'_> {
             Dimension::Plan => named(&[]),
         })
     }
+}
+
+/// Who gave the names of a principal; nobody did for a machine.
+fn issuer(principal: &Principal) -> &str {
+    principal.subject().map_or("", principal::Subject::issuer)
 }
 
 impl PreparedPlan {

@@ -79,12 +79,14 @@ impl Per {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Dimension {
-    /// The user: issuer and subject. The default.
+    /// The user: issuer and subject; the machine, when one asks for itself. The default.
     Subject,
     /// The organisation the user belongs to.
     Tenant,
     /// The OAuth client the request came through.
     Application,
+    /// The machine that the request came from, by the name in its certificate.
+    Workload,
     /// The client's network address (an IPv6 /64 counts as one).
     Address,
     /// Everybody on the plan together.
@@ -93,7 +95,7 @@ pub enum Dimension {
 
 impl Dimension {
     /// How many dimensions there are.
-    pub(crate) const COUNT: usize = 5;
+    pub(crate) const COUNT: usize = 6;
 
     /// The dimension's name in lower case.
     pub const fn as_str(self) -> &'static str {
@@ -101,6 +103,7 @@ impl Dimension {
             Self::Subject => "subject",
             Self::Tenant => "tenant",
             Self::Application => "application",
+            Self::Workload => "workload",
             Self::Address => "address",
             Self::Plan => "plan",
         }

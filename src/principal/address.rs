@@ -9,6 +9,11 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerAddress(pub SocketAddr);
 
+/// Put into the extensions of each request by an accept loop on a Unix socket, whose clients have no address. What comes
+/// over it has not left the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UnixSocket;
+
 /// The address that a request came from, in canonical form: an IPv4-mapped IPv6 address is its IPv4 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientAddress(IpAddr);
@@ -171,6 +176,11 @@ impl TrustedProxies {
             }
         }
         client
+    }
+
+    /// Whether the other end of a socket is one of these proxies.
+    pub fn trusts_peer(&self, peer: SocketAddr) -> bool {
+        self.trusts(ClientAddress::new(peer.ip()))
     }
 
     fn trusts(&self, address: ClientAddress) -> bool {

@@ -1,14 +1,23 @@
-use super::{ActorChain, Application, PlanName, RoleSet, ScopeSet, Subject, TenantId};
+use super::{
+    ActorChain, Application, PeerCertificate, PlanName, RoleSet, ScopeSet, Subject, TenantId, Workload,
+    WorkloadId,
+};
 use crate::clock::UnixTime;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Everything verified about who asks. Cheap to clone; its facts never change during a request.
+/// Everything verified about who asks: a user, a machine, or a user through a machine. Cheap to clone; its facts never
+/// change during a request.
 #[derive(Clone, Debug)]
-pub struct Principal(Arc<Facts>);
+pub struct Principal {
+    facts: Arc<Facts>,
+    /// Beside the facts, which are remembered with a credential: it comes from the connection.
+    workload: Option<Workload>,
+}
 
 #[derive(Clone, Debug)]
 struct Facts {
-    subject: Subject,
+    subject: Option<Subject>,
     application: Option<Application>,
     actors: ActorChain,
     tenant: Option<TenantId>,
@@ -21,7 +30,96 @@ struct Facts {
 impl Principal {
     /// A principal for `subject`, known by `credential`. Only what has been verified belongs in it.
     pub fn builder(subject: Subject, credential: Credential) -> PrincipalBuilder {
-        PrincipalBuilder(Facts {
+        PrincipalBuilder { facts: Facts::new(Some(subject), credential), workload: None }
+    }
+
+    /// A machine that asks for itself, known by its certificate.
+    pub fn of_workload(workload: Workload) -> PrincipalBuilder {
+        let credential = Credential::of_certificate(workload.certificate());
+        PrincipalBuilder { facts: Facts::new(None, credential), workload: Some(workload) }
+    }
+
+    /// The user; `None` when a machine asks for itself.
+    pub fn subject(&self) -> Option<&Subject> {
+        self.facts.subject.as_ref()
+    }
+
+    /// What to call it: the user's identifier, else the machine's name. Unique only together with who gave it.
+    pub fn name(&self) -> &str {
+        match self.holder() {
+            Holder::Subject(subject) => subject.id(),
+            Holder::Workload(id) => id.as_str(),
+        }
+    }
+
+    /// The machine that the request came from, where machines show certificates.
+    pub fn workload(&self) -> Option<&Workload> {
+        self.workload.as_ref()
+    }
+
+    /// The same principal, on a connection of that machine.
+    pub(crate) fn through(mut self, workload: Option<&Workload>) -> Self {
+        if let Some(workload) = workload {
+            self.workload = Some(workload.clone());
+        }
+        self
+    }
+
+    /// Whose account it goes on: the user's, else the machine's.
+    pub(crate) fn holder(&self) -> Holder<'_> {
+        match (&self.facts.subject, &self.workload) {
+            (Some(subject), _) => Holder::Subject(subject),
+            (None, Some(workload)) => Holder::Workload(workload.id()),
+            (None, None) => unreachable!("a principal is made of a subject or of a workload"),
+        }
+    }
+
+    /// The OAuth client through which the user asks.
+    pub fn application(&self) -> Option<&Application> {
+        self.facts.application.as_ref()
+    }
+
+    /// Who acts for the subject; empty when it asks for itself.
+    pub fn actors(&self) -> &ActorChain {
+        &self.facts.actors
+    }
+
+    /// The customer that the subject belongs to.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        self.facts.tenant.as_ref()
+    }
+
+    /// The tier that the issuer says applies.
+    pub fn plan(&self) -> Option<&PlanName> {
+        self.facts.plan.as_ref()
+    }
+
+    /// The OAuth scopes granted.
+    pub fn scopes(&self) -> &ScopeSet {
+        &self.facts.scopes
+    }
+
+    /// The roles of the subject.
+    pub fn roles(&self) -> &RoleSet {
+        &self.facts.roles
+    }
+
+    /// How the caller proved who it is.
+    pub fn credential(&self) -> &Credential {
+        &self.facts.credential
+    }
+}
+
+/// Who has an account: a user, or a machine that asks for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Holder<'a> {
+    Subject(&'a Subject),
+    Workload(&'a WorkloadId),
+}
+
+impl Facts {
+    fn new(subject: Option<Subject>, credential: Credential) -> Self {
+        Self {
             subject,
             application: None,
             actors: ActorChain::default(),
@@ -30,94 +128,57 @@ impl Principal {
             scopes: ScopeSet::default(),
             roles: RoleSet::default(),
             credential,
-        })
-    }
-
-    /// The user.
-    pub fn subject(&self) -> &Subject {
-        &self.0.subject
-    }
-
-    /// The OAuth client through which the user asks.
-    pub fn application(&self) -> Option<&Application> {
-        self.0.application.as_ref()
-    }
-
-    /// Who acts for the subject; empty when it asks for itself.
-    pub fn actors(&self) -> &ActorChain {
-        &self.0.actors
-    }
-
-    /// The customer that the subject belongs to.
-    pub fn tenant(&self) -> Option<&TenantId> {
-        self.0.tenant.as_ref()
-    }
-
-    /// The tier that the issuer says applies.
-    pub fn plan(&self) -> Option<&PlanName> {
-        self.0.plan.as_ref()
-    }
-
-    /// The OAuth scopes granted.
-    pub fn scopes(&self) -> &ScopeSet {
-        &self.0.scopes
-    }
-
-    /// The roles of the subject.
-    pub fn roles(&self) -> &RoleSet {
-        &self.0.roles
-    }
-
-    /// How the caller proved who it is.
-    pub fn credential(&self) -> &Credential {
-        &self.0.credential
+        }
     }
 }
 
 /// Gathers verified facts into a [`Principal`].
 #[derive(Clone, Debug)]
-pub struct PrincipalBuilder(Facts);
+pub struct PrincipalBuilder {
+    facts: Facts,
+    workload: Option<Workload>,
+}
 
 impl PrincipalBuilder {
     /// The OAuth client through which the user asks.
     pub fn application(mut self, application: Application) -> Self {
-        self.0.application = Some(application);
+        self.facts.application = Some(application);
         self
     }
 
     /// Who acts for the subject.
     pub fn actors(mut self, actors: ActorChain) -> Self {
-        self.0.actors = actors;
+        self.facts.actors = actors;
         self
     }
 
     /// The customer that the subject belongs to.
     pub fn tenant(mut self, tenant: TenantId) -> Self {
-        self.0.tenant = Some(tenant);
+        self.facts.tenant = Some(tenant);
         self
     }
 
     /// The tier whose limits apply.
     pub fn plan(mut self, plan: PlanName) -> Self {
-        self.0.plan = Some(plan);
+        self.facts.plan = Some(plan);
         self
     }
 
     /// The OAuth scopes granted.
     pub fn scopes(mut self, scopes: ScopeSet) -> Self {
-        self.0.scopes = scopes;
+        self.facts.scopes = scopes;
         self
     }
 
     /// The roles of the subject.
     pub fn roles(mut self, roles: RoleSet) -> Self {
-        self.0.roles = roles;
+        self.facts.roles = roles;
         self
     }
 
     /// The principal.
     pub fn build(self) -> Principal {
-        Principal(Arc::new(self.0))
+        Principal { facts: Arc::new(self.facts), workload: self.workload }
     }
 }
 
@@ -134,6 +195,13 @@ impl Credential {
     /// A credential of that kind.
     pub fn new(method: AuthenticationMethod) -> Self {
         Self { method, expires: None, id: None, session: None }
+    }
+
+    /// A certificate: good until its last second is over, and called by its fingerprint.
+    pub(crate) fn of_certificate(certificate: &PeerCertificate) -> Self {
+        Self::new(AuthenticationMethod::Certificate)
+            .expires(certificate.not_after().saturating_add(Duration::from_secs(1)))
+            .id(certificate.shared_fingerprint_text())
     }
 
     /// When it ceases to be good (`exp`).
@@ -181,6 +249,8 @@ impl Credential {
 pub enum AuthenticationMethod {
     /// A JWT whose signature and claims were checked.
     Jwt,
+    /// A certificate whose key the other end of the connection holds.
+    Certificate,
     /// The host application vouches for the principal.
     Host,
     /// A test said so; exists only in requests made by the `testing` feature.
@@ -192,6 +262,7 @@ impl AuthenticationMethod {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Jwt => "jwt",
+            Self::Certificate => "certificate",
             Self::Host => "host",
             Self::Asserted => "asserted",
         }

@@ -1,6 +1,6 @@
 //! Who asks: everything verified about the caller of one request.
 //!
-//! A [`Principal`] is made by an authenticating layer and by nothing else; the handler, the policies, the limits and the
+//! A [`Principal`] is a user, a machine, or a user through a machine. It is made by an authenticating layer and by nothing else; the handler, the policies, the limits and the
 //! audit record all read that one value. It is cheap to clone.
 //!
 //! | word | what | from |
@@ -9,16 +9,38 @@
 //! | [`Application`] | the OAuth client that the user sits at | `azp`, `client_id` |
 //! | [`ActorChain`] | who acts for the subject | `act` (RFC 8693 §4.1) |
 //! | [`TenantId`], [`PlanName`], [`ScopeSet`], [`RoleSet`] | what the issuer says the caller has | claims |
+//! | [`Workload`] | the machine that calls | its certificate, verified |
 //! | [`ClientAddress`] | where the connection came from | the socket, or a trusted proxy |
 
 mod address;
+mod certificate;
+mod connection;
 mod identity;
 mod names;
+mod pattern;
+mod revocations;
 mod sets;
+mod spiffe;
 #[cfg(test)]
 mod tests;
+mod workload;
 
-pub use address::{AddressError, AddressPrefix, ClientAddress, Network, PeerAddress, TrustedProxies};
+pub use address::{
+    AddressError, AddressPrefix, ClientAddress, Network, PeerAddress, TrustedProxies, UnixSocket,
+};
+pub(crate) use certificate::Hex;
+pub use certificate::PeerCertificate;
+#[cfg_attr(
+    not(feature = "tls"),
+    expect(unused_imports, reason = "only the feature `tls` reads certificates")
+)]
+pub(crate) use certificate::{AlternativeNames, CertificateFacts};
+pub use connection::{PeerConnection, TlsConnection, TlsVersion};
+pub(crate) use identity::Holder;
 pub use identity::{AuthenticationMethod, Credential, Principal, PrincipalBuilder};
 pub use names::{Actor, ActorChain, Application, PlanName, Subject, TenantId};
+pub use pattern::WorkloadPattern;
+pub use revocations::{Revocations, RevokedBy};
 pub use sets::{RoleSet, ScopeSet};
+pub use spiffe::{SpiffeId, SpiffeIdError, TrustDomain};
+pub use workload::{Workload, WorkloadId};

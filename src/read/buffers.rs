@@ -29,7 +29,7 @@ impl Buffers {
     /// Nothing yet, on the account of who asks: the subject, else the address.
     pub(super) fn open(self: &Arc<Self>, exchange: &Exchange) -> Held {
         let caller = match (exchange.principal(), exchange.client()) {
-            (Some(principal), _) => self.hasher.hash_one(principal.subject()),
+            (Some(principal), _) => self.hasher.hash_one(principal.holder()),
             (None, client) => self.hasher.hash_one(client.map(ClientAddress::prefix)),
         };
         Held { buffers: self.clone(), caller, bytes: 0 }

@@ -12,7 +12,7 @@ pub struct Advice {
 
 impl RefusalKind {
     /// Every kind.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 28] = [
         Self::MissingCredential,
         Self::InvalidCredential,
         Self::AmbiguousCredential,
@@ -37,6 +37,10 @@ impl RefusalKind {
         Self::HeadersTooLarge,
         Self::UnknownHost,
         Self::ForeignOrigin,
+        Self::MissingCertificate,
+        Self::InvalidCertificate,
+        Self::Plaintext,
+        Self::HandshakeFailed,
     ];
 
     /// The kind with that [`code`](Self::code).
@@ -146,6 +150,26 @@ impl RefusalKind {
             Self::ForeignOrigin => (
                 "an origin that may use this service from a browser",
                 "name the page's origin in EdgeRules::allowed_origins(…), if its scripts may call this service",
+            ),
+            Self::MissingCertificate => (
+                "a certificate of the machine that calls",
+                "the client shows its certificate in the handshake, and the acceptor asks for one; behind a proxy, the \
+                 proxy hands it on: PeerRules::forwarded(…)",
+            ),
+            Self::InvalidCertificate => (
+                "a certificate that holds now",
+                "compare the cause with the certificate: its time, its lifetime, its roots, whether it was revoked, and \
+                 the clocks of both machines",
+            ),
+            Self::Plaintext => (
+                "encryption on the way to this service",
+                "the client comes over TLS: serve with a TLS acceptor, or let a proxy that has shown a certificate end \
+                 TLS; for tests and meshes that encrypt below, danger_plaintext()",
+            ),
+            Self::HandshakeFailed => (
+                "a TLS handshake that comes to its end",
+                "the rule says what kind of failure it was and the cause says more: give the client a certificate that \
+                 the acceptor's bundles believe, or the roots of this server; many from one address are a scan",
             ),
         };
         Advice { missing, fix }

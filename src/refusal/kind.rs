@@ -11,6 +11,14 @@ pub enum RefusalKind {
     InvalidCredential,
     /// More than one credential came, so that it is unclear which one counts (400).
     AmbiguousCredential,
+    /// The other end of the connection has shown no certificate (403).
+    MissingCertificate,
+    /// The certificate of the other end does not hold: expired, revoked, or not to be verified (403).
+    InvalidCertificate,
+    /// The request came unencrypted (403).
+    Plaintext,
+    /// The TLS handshake failed, so that no request came: for the record only, nobody is sent its status (400).
+    HandshakeFailed,
     /// The credential lacks a scope that the route requires (403, RFC 6750 §3.1).
     InsufficientScope,
     /// The caller may not do this (403).
@@ -62,10 +70,17 @@ impl RefusalKind {
             Self::MissingCredential | Self::InvalidCredential | Self::CredentialEnded => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::AmbiguousCredential | Self::MalformedRequest | Self::ContentBlocked | Self::NeverFits => {
-                StatusCode::BAD_REQUEST
-            }
-            Self::InsufficientScope | Self::Forbidden | Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::AmbiguousCredential
+            | Self::MalformedRequest
+            | Self::ContentBlocked
+            | Self::NeverFits
+            | Self::HandshakeFailed => StatusCode::BAD_REQUEST,
+            Self::InsufficientScope
+            | Self::Forbidden
+            | Self::ForeignOrigin
+            | Self::MissingCertificate
+            | Self::InvalidCertificate
+            | Self::Plaintext => StatusCode::FORBIDDEN,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
             Self::UnknownRoute => StatusCode::NOT_FOUND,
@@ -88,6 +103,10 @@ impl RefusalKind {
             Self::MissingCredential => "missing_credential",
             Self::InvalidCredential => "invalid_credential",
             Self::AmbiguousCredential => "ambiguous_credential",
+            Self::MissingCertificate => "missing_certificate",
+            Self::InvalidCertificate => "invalid_certificate",
+            Self::Plaintext => "plaintext_refused",
+            Self::HandshakeFailed => "handshake_failed",
             Self::InsufficientScope => "insufficient_scope",
             Self::Forbidden => "forbidden",
             Self::UnknownRoute => "unknown_route",

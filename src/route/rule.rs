@@ -1,6 +1,7 @@
 use super::OpaqueBody;
 use crate::clock::UnixTime;
 use crate::payload::{Dialect, FieldRules, UnknownFields, UrlPolicy};
+use crate::principal::WorkloadPattern;
 use http::Method;
 use std::borrow::Cow;
 use std::fmt;
@@ -48,6 +49,8 @@ pub enum Access {
     Undecided,
     /// Everybody, without a credential.
     Open,
+    /// Machines, each by its certificate and without another credential.
+    Machines,
     /// Callers whose credential holds all of these scopes.
     Scopes(Box<[Box<str>]>),
 }
@@ -61,6 +64,8 @@ pub struct Route {
     body: BodyKind,
     opaque_answer: Option<OpaqueBody>,
     access: Access,
+    workloads: Option<Box<[WorkloadPattern]>>,
+    certificate_optional: bool,
     default_output_cap: Option<u64>,
     pub(super) encoded_slashes: bool,
     fields: FieldRules,
@@ -79,6 +84,8 @@ impl Route {
             body,
             opaque_answer: None,
             access: Access::Undecided,
+            workloads: None,
+            certificate_optional: false,
             default_output_cap: None,
             encoded_slashes: false,
             fields: FieldRules::default(),
@@ -173,7 +180,7 @@ impl Route {
     pub fn scope(mut self, scope: impl Into<Box<str>>) -> Self {
         let mut scopes = match std::mem::replace(&mut self.access, Access::Undecided) {
             Access::Scopes(scopes) => scopes.into_vec(),
-            Access::Open | Access::Undecided => Vec::new(),
+            Access::Open | Access::Machines | Access::Undecided => Vec::new(),
         };
         scopes.push(scope.into());
         self.access = Access::Scopes(scopes.into());
@@ -183,6 +190,30 @@ impl Route {
     /// Lets everybody in without a credential: for health checks. Such a route takes no body.
     pub fn open(mut self) -> Self {
         self.access = Access::Open;
+        self
+    }
+
+    /// Lets in only machines that one of these patterns means, of those whom the gate lets in at all
+    /// ([`PeerRules`](crate::peer::PeerRules)). Called more than once, the patterns add up. The user's credential is asked
+    /// for all the same: both must hold.
+    pub fn workloads(mut self, patterns: impl IntoIterator<Item = WorkloadPattern>) -> Self {
+        let mut all = self.workloads.take().unwrap_or_default().into_vec();
+        all.extend(patterns);
+        self.workloads = Some(all.into());
+        self
+    }
+
+    /// Asks for no credential beside the machine's certificate: the machine is the principal. A bearer credential that comes
+    /// all the same is refused, since it would be unclear which of the two counts.
+    pub fn machine_only(mut self) -> Self {
+        self.access = Access::Machines;
+        self
+    }
+
+    /// Lets users in with their credential alone where the gate asks everybody for a client certificate: for a service that
+    /// browsers and machines share. A certificate that is shown all the same must hold.
+    pub fn danger_without_certificate(mut self) -> Self {
+        self.certificate_optional = true;
         self
     }
 
@@ -240,6 +271,16 @@ impl Route {
     /// Who may enter.
     pub fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// Which machines may enter; `None` when all may whom the gate lets in.
+    pub fn workload_patterns(&self) -> Option<&[WorkloadPattern]> {
+        self.workloads.as_deref()
+    }
+
+    /// Whether a caller may come without a client certificate.
+    pub fn is_certificate_optional(&self) -> bool {
+        self.certificate_optional
     }
 
     /// What the route lets through in a body.

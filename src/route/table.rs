@@ -112,6 +112,16 @@ fn check(route: &Route) -> Result<(), RouteError> {
         (Access::Scopes(scopes), _) if scopes.iter().any(|scope| scope.is_empty() || scope.contains(' ')) => {
             error(RouteErrorKind::Scope)
         }
+        (Access::Open, _) if route.workload_patterns().is_some() => error(RouteErrorKind::OpenToSome),
+        (access, _)
+            if route.is_certificate_optional()
+                && (*access == Access::Machines || route.workload_patterns().is_some()) =>
+        {
+            error(RouteErrorKind::MachinesWithoutCertificate)
+        }
+        (_, _) if route.workload_patterns().is_some_and(<[_]>::is_empty) => {
+            error(RouteErrorKind::NoWorkloads)
+        }
         (Access::Open, BodyKind::Json(_) | BodyKind::Opaque(_)) => error(RouteErrorKind::OpenWithBody),
         _ => Ok(()),
     }
@@ -177,11 +187,24 @@ impl RouteError {
 #[non_exhaustive]
 pub enum RouteErrorKind {
     /// Nobody said who may enter.
-    #[error("says not who may enter: add .scope(\"…\"), or .open() for everybody")]
+    #[error(
+        "says not who may enter: add .scope(\"…\"), .machine_only() for machines with a certificate, or .open() for everybody"
+    )]
     Undecided,
     /// An open route takes a body.
     #[error("an open route takes no body: drop the dialect, or require a scope")]
     OpenWithBody,
+    /// An open route names machines.
+    #[error("a route that is open to everybody names workloads: drop them, or say .machine_only()")]
+    OpenToSome,
+    /// A route for machines asks for no certificate.
+    #[error(
+        "lets in machines and says danger_without_certificate(): a machine is known by nothing else; keep one"
+    )]
+    MachinesWithoutCertificate,
+    /// No machine may enter.
+    #[error("names no workload that may enter: name at least one pattern")]
+    NoWorkloads,
     /// An opaque body, or answer, of no type or no bytes.
     #[error("what goes by unread needs at least one media type and one byte")]
     EmptyOpaque,

@@ -15,7 +15,7 @@ use portcullis::clock::UnixTime;
 use portcullis::gate::GateBuilder;
 use portcullis::limit::{FloodQuota, Per, Plan};
 use portcullis::payload::{PlainGenerate, UnknownFields};
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::route::Route;
 use portcullis::testing::{FakeClock, Issuer};
 use portcullis::{Gate, Payload};
@@ -73,6 +73,7 @@ impl World {
     async fn send(&self, from: &str, mut request: Request<Body>) -> Response<Body> {
         let address: IpAddr = from.parse().unwrap();
         request.extensions_mut().insert(PeerAddress((address, 4711).into()));
+        request.extensions_mut().insert(TlsConnection::new());
         self.gate.protect(app()).oneshot(request).await.unwrap()
     }
 

@@ -12,6 +12,7 @@ async fn a_hundred_thousand_strangers_fill_neither_queue_nor_disk_while_alice_is
         let address = IpAddr::from((0xc000_0000 + i % 5_000).to_be_bytes());
         let mut request = Request::post("/generate").body(Body::empty()).unwrap();
         request.extensions_mut().insert(PeerAddress((address, 4711).into()));
+        request.extensions_mut().insert(TlsConnection::new());
         let response = (&mut app).oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         if i % 10_000 == 0 {

@@ -9,14 +9,14 @@ use http_body::Frame;
 use portcullis::audit::{AuditEntry, AuditLayer, AuditLog};
 use portcullis::authorize::AuthorizeLayer;
 use portcullis::clock::UnixTime;
-use portcullis::exchange::{Context, MatchRouteLayer};
+use portcullis::exchange::{Context, EdgeRules, MatchRouteLayer};
 use portcullis::inspect::{InspectLayer, Inspection};
 use portcullis::jwt::VerifyJwtLayer;
 use portcullis::limit::{
     FloodQuota, LimitFloodLayer, LimitRequestsLayer, LimitUsageLayer, Limits, Per, Plan, Plans,
 };
 use portcullis::payload::{AnyJson, OllamaChat, OpenAiChat, PlainGenerate};
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::read::ReadPayloadLayer;
 use portcullis::route::{Route, RouteTable};
 use portcullis::testing::{FakeClock, Issuer};
@@ -62,7 +62,10 @@ impl World {
             Route::post("/api/chat").dialect(OllamaChat).scope("generate:invoke"),
             Route::get("/models").scope("generate:invoke"),
         ]);
-        MatchRouteLayer::builder(table.unwrap()).context(self.context.clone()).build()
+        MatchRouteLayer::builder(table.unwrap())
+            .edge(EdgeRules::default().danger_plaintext())
+            .context(self.context.clone())
+            .build()
     }
 
     pub(crate) fn jwt(&self) -> VerifyJwtLayer {
@@ -150,6 +153,7 @@ pub(crate) fn request(path: &str, credential: &str, body: impl Into<Bytes>) -> R
         .header("content-type", "application/json")
         .header("authorization", format!("Bearer {credential}"))
         .extension(PeerAddress(SocketAddr::from((Ipv4Addr::new(192, 0, 2, 7), 4711))))
+        .extension(TlsConnection::new())
         .body(body.into())
         .unwrap()
 }

@@ -7,6 +7,8 @@
 //! |---|---|
 //! | `jose/json_web_{signature,key,crypto}_test.json.gz` | <https://github.com/C2SP/wycheproof>, `testvectors_v1` |
 //! | `jose/rfc7520_8037_7797_cookbook.tar.gz` | <https://github.com/ietf-jose/cookbook> |
+//! | `x509/limbo.json.gz` | <https://github.com/C2SP/x509-limbo> |
+//! | `x509/spiffe.tar.gz` | <https://github.com/spiffe/go-spiffe>, <https://github.com/maxlambrecht/rust-spiffe> |
 //! | `http/json_test_suite.tar.gz` | <https://github.com/nst/JSONTestSuite> |
 //! | `http/ratelimit_and_structured_fields.tar.gz` | <https://github.com/httpwg/structured-field-tests>, and the draft's source |
 //! | `web/naughty_strings.json.gz` | <https://github.com/minimaxir/big-list-of-naughty-strings> |
@@ -17,8 +19,11 @@
 mod cookbook;
 mod fields;
 mod json;
+mod limbo;
 mod naughty;
 mod ratelimit;
+mod spiffe_id;
+mod svid;
 mod vectors;
 mod wycheproof;
 
@@ -33,6 +38,12 @@ const FAMILIES: &[Family] = &[
     ("a JWS is checked only with a key of its own kind out of a set", wycheproof::keys),
     ("a JWS whose signature was tampered with is refused", wycheproof::crypto),
     ("the RFCs' own examples verify, as far as they are in scope", cookbook::examples),
+    ("a chain that x509-limbo calls invalid is refused, and a valid one accepted", limbo::chains),
+    ("and so it is in handshakes, where the leaf's key is there", limbo::handshakes),
+    ("a SPIFFE ID is what the standard says it is, in every place of its own examples", spiffe_id::ids),
+    ("an X.509-SVID that SPIFFE's own readers refuse is refused, and the others are read", svid::svids),
+    ("a certificate goes with its own key", svid::keys),
+    ("a bundle of roots is one or more certificates in PEM", svid::bundles),
     ("JSON is what RFC 8259 says it is", json::suite),
     ("a naughty string comes through every writer and reader as it is", naughty::strings),
     ("the reader of structured fields in this test reads them as RFC 9651 says", fields::suite),
@@ -42,7 +53,7 @@ const FAMILIES: &[Family] = &[
 /// Vectors that lie in the same folder and have nothing here to test yet.
 const OUT_OF_SCOPE: &[&str] = &[
     "jose/rfc9449_rfc8705: DPoP proofs and certificate-bound credentials are not checked yet",
-    "x509/limbo, x509/spiffe: client certificates are not checked yet",
+    "x509/spiffe: bundles as JWK sets, JWT-SVIDs and WIT-SVIDs are not read yet",
     "authz/authzen, authz/cedar: there is no decision point outside of the process yet",
     "http/json_schema: bodies are not checked against a schema yet",
     "web/crs, web/libinjection, web/gitleaks: the inspection knows injections into prompts only, so far",

@@ -8,7 +8,7 @@ use portcullis::Gate;
 use portcullis::audit::{AuditEntry, AuditLog};
 use portcullis::limit::{Per, Plan};
 use portcullis::payload::PlainGenerate;
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::route::Route;
 use portcullis::testing::Issuer;
 use serde_json::Value;
@@ -95,6 +95,7 @@ async fn answers() -> Vec<Response<Body>> {
             .body(Body::from(r#"{"prompt":"hello","max_tokens":5}"#))
             .expect("the request is well formed");
         request.extensions_mut().insert(PeerAddress(([192, 0, 2, 1], 1).into()));
+        request.extensions_mut().insert(TlsConnection::new());
         let Ok(response) = app.clone().oneshot(request).await;
         answers.push(response.map(Body::new));
     }

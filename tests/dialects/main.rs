@@ -18,7 +18,7 @@ use portcullis::audit::{AuditEntry, AuditLog};
 use portcullis::inspect::Inspection;
 use portcullis::limit::{Per, Plan};
 use portcullis::payload::{Gemini, Mcp, OllamaAdmin, OpenAiCompletions, OpenAiEmbeddings, TgiGenerate};
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::route::Route;
 use portcullis::testing::Issuer;
 use portcullis::{Gate, Principal};
@@ -114,6 +114,7 @@ impl World {
         }
         let mut request = request.body(Body::from(body.to_string())).unwrap();
         request.extensions_mut().insert(PeerAddress("192.0.2.7:4711".parse().unwrap()));
+        request.extensions_mut().insert(TlsConnection::new());
         let response = self.gate.protect(self.server()).oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();

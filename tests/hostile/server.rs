@@ -232,7 +232,7 @@ fn app(seen: &Arc<Mutex<Vec<Seen>>>) -> Router {
         let mut headers = head.headers;
         headers.extend(trailers);
         let body = String::from_utf8(body.to_bytes().to_vec()).unwrap();
-        let subject = principal.map(|principal| principal.subject().id().to_owned());
+        let subject = principal.map(|principal| principal.name().to_owned());
         seen.lock().unwrap().push(Seen { subject, headers, body });
         axum::Json(serde_json::json!({ "text": "fine" })).into_response()
     };

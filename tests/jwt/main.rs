@@ -29,7 +29,7 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
 use portcullis::clock::UnixTime;
-use portcullis::exchange::{Context, CredentialFacts, Exchange, MatchRouteLayer};
+use portcullis::exchange::{Context, CredentialFacts, EdgeRules, Exchange, MatchRouteLayer};
 use portcullis::jose::{Algorithm, JoseErrorKind, KeySet, SigningKey};
 use portcullis::jwt::{
     JwksFile, JwtErrorKind, KeySource, Refresh, StaticKeys, TrustedIssuer, VerifyJwtLayer,

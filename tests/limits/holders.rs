@@ -43,6 +43,7 @@ async fn an_address_with_many_subjects_has_one_limit_of_its_own() {
     let from = |subject, ip: &str| {
         let mut request = asking(subject, "");
         request.extensions_mut().insert(PeerAddress(SocketAddr::new(ip.parse().unwrap(), 443)));
+        request.extensions_mut().insert(TlsConnection::new());
         request
     };
     assert_eq!(kind(&gate.done(from("ann", "2001:db8::1")).await), None);
@@ -62,6 +63,7 @@ async fn a_plan_without_limits_is_still_metered() {
 fn open_route(ip: [u8; 4]) -> Request<Full<Bytes>> {
     Request::get("/healthz")
         .extension(PeerAddress(SocketAddr::from((ip, 443))))
+        .extension(TlsConnection::new())
         .body(Full::default())
         .unwrap()
 }

@@ -25,7 +25,9 @@ use portcullis::limit::{
     LimitRequestsLayer, LimitUsageLayer, Limits, MemoryBudgetStore, Per, Plan, Plans, Reply,
 };
 use portcullis::payload::dialect::OpenAiChat;
-use portcullis::principal::{AuthenticationMethod, Credential, PeerAddress, Principal, Subject};
+use portcullis::principal::{
+    AuthenticationMethod, Credential, PeerAddress, Principal, Subject, TlsConnection,
+};
 use portcullis::read::ReadPayloadLayer;
 use portcullis::refusal::{Refusal, RefusalKind};
 use portcullis::route::{Route, RouteTable};
@@ -223,6 +225,7 @@ fn asking(subject: &str, members: &str) -> Request<Full<Bytes>> {
         .header("test-subject", subject)
         .header("test-plan", "free")
         .extension(PeerAddress(SocketAddr::from(([192, 0, 2, 1], 443))))
+        .extension(TlsConnection::new())
         .body(Full::from(body))
         .unwrap()
 }

@@ -8,8 +8,8 @@ use crate::inspect::Action;
 use crate::jose::Algorithm;
 use crate::limit::{Dimension, Per};
 use crate::payload::{Dialect, UnknownFields};
-use crate::principal::Network;
-use http::Method;
+use crate::principal::{Network, TrustDomain, WorkloadPattern};
+use http::{HeaderName, Method};
 use serde::Deserialize;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -48,6 +48,8 @@ pub(super) struct File {
     pub(super) proxies: ProxiesSection,
     #[serde(default)]
     pub(super) edge: EdgeSection,
+    pub(super) trust: Option<Spanned<TrustSection>>,
+    pub(super) peer: Option<Spanned<PeerSection>>,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +97,9 @@ pub(super) struct RouteSection {
     #[serde(default)]
     pub(super) scopes: Vec<Spanned<String>>,
     pub(super) open: Option<Spanned<bool>>,
+    pub(super) machine_only: Option<Spanned<bool>>,
+    pub(super) workloads: Option<Vec<Text<WorkloadPattern>>>,
+    pub(super) danger_without_certificate: Option<Spanned<bool>>,
     pub(super) default_output_cap: Option<Count<u64>>,
     #[serde(default)]
     pub(super) allow_encoded_slashes: bool,
@@ -184,6 +189,78 @@ pub(super) struct EdgeSection {
     #[serde(default)]
     pub(super) allowed_origins: Vec<Text<Origin>>,
     pub(super) max_header_bytes: Option<Size>,
+    #[serde(default)]
+    pub(super) danger_plaintext: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only the feature `tls` uses it"))]
+pub(super) struct TrustSection {
+    #[serde(default)]
+    pub(super) spiffe: BTreeMap<String, String>,
+    pub(super) roots_file: Option<String>,
+    #[serde(default)]
+    pub(super) crl_files: Vec<String>,
+    #[serde(default)]
+    pub(super) danger_accept_stale_crls: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only the feature `tls` uses it"))]
+pub(super) struct PeerSection {
+    #[serde(default)]
+    pub(super) trust_domains: Vec<Text<TrustDomain>>,
+    #[serde(default)]
+    pub(super) workloads: Vec<Text<WorkloadPattern>>,
+    pub(super) max_lifetime: Option<Spanned<Text<Duration>>>,
+    pub(super) plan: Option<String>,
+    #[serde(default)]
+    pub(super) people: Vec<Spanned<PersonSection>>,
+    pub(super) proxies: Option<Spanned<TlsProxiesSection>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only the feature `tls` uses it"))]
+pub(super) struct PersonSection {
+    pub(super) authority_file: String,
+    pub(super) subject_issuer: String,
+    pub(super) name: Text<PersonName>,
+    #[serde(default)]
+    pub(super) domains: Vec<String>,
+    #[serde(default)]
+    pub(super) scopes: Vec<String>,
+    pub(super) plan: Option<String>,
+    pub(super) tenant: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only the feature `tls` uses it"))]
+pub(super) struct TlsProxiesSection {
+    pub(super) header: Text<HeaderForm>,
+    pub(super) header_name: Option<Spanned<Text<HeaderName>>>,
+    #[serde(default)]
+    pub(super) workloads: Vec<Text<WorkloadPattern>>,
+    #[serde(default)]
+    pub(super) danger_networks: Vec<Text<Network>>,
+}
+
+/// The form in which a proxy hands on certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeaderForm {
+    Rfc9440,
+    Envoy,
+    EscapedPem,
+}
+
+/// By which name in its certificate a person is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PersonName {
+    Email,
+    Upn,
 }
 
 /// A JWK set in the file, as JSON. No error repeats what is in it, and it has no `Debug`.

@@ -59,8 +59,11 @@ mod error;
 mod file;
 mod hosts;
 mod issuers;
+mod machines;
 mod moment;
 mod open;
+#[cfg(feature = "tls")]
+mod peer;
 mod read;
 mod routes;
 mod source;
@@ -114,6 +117,8 @@ pub struct Config {
     proxies: Vec<Network>,
     edge: EdgeRules,
     observed_until: Option<UnixTime>,
+    #[cfg(feature = "tls")]
+    certificates: peer::Certificates,
 }
 
 /// A control that is set up, or shall be missing.
@@ -175,8 +180,15 @@ impl Config {
         if let Some(size) = file.answer.whole {
             answer_limits = answer_limits.with_whole(size.0);
         }
+        #[cfg(not(feature = "tls"))]
+        if let Some(span) = file.trust.as_ref().map(Spanned::span).or(file.peer.as_ref().map(Spanned::span)) {
+            return source
+                .refuse(span, "certificates need the feature `tls`, which this program was built without");
+        }
         Ok(Self {
             folder,
+            #[cfg(feature = "tls")]
+            certificates: peer::Certificates::read(&source, file.trust, file.peer)?,
             audit: file.audit.map(|section| read::audit(&source, section)).transpose()?,
             issuers: issuers::issuers(&source, file.issuers)?,
             api_key_header: file.authentication.accept_api_key_header,

@@ -93,6 +93,10 @@ impl Config {
             Some(Switch::Off) => builder.danger_without_inspection(),
             None => builder,
         };
+        #[cfg(feature = "tls")]
+        {
+            builder = self.certificates.set(self, builder)?;
+        }
         // Last, so that nothing is made on disk when another setting fails.
         Ok(match &self.audit {
             Some(Switch::Set(settings)) => builder.audit(self.open_audit(settings)?),
@@ -149,6 +153,10 @@ impl Config {
             GateErrorKind::Jwt(_) if self.issuers.is_empty() => {
                 ("issuers", "add [[issuers]] with issuer, audiences and jwks_file or keys")
             }
+            GateErrorKind::MachinesWithoutPeers(_) => (
+                "peer",
+                "a route lets in machines by their certificates: add [peer] with trust_domains or workloads, and say who may enter",
+            ),
             _ => return self.source.whole(ConfigErrorKind::Gate(error)),
         };
         self.source.missing(key, problem)

@@ -33,6 +33,9 @@ pub(super) fn edge(source: &Source, section: EdgeSection) -> Result<EdgeRules, C
     if let Some(hosts) = section.allowed_hosts {
         rules = rules.allowed_hosts(hosts.iter().map(|host| &host.0.0)).map_err(unusable)?;
     }
+    if section.danger_plaintext {
+        rules = rules.danger_plaintext();
+    }
     Ok(match section.max_header_bytes {
         Some(size) => rules.max_header_bytes(size.0),
         None => rules,

@@ -5,7 +5,7 @@ use super::file::{OpaqueSection, RouteSection};
 use super::source::Source;
 use super::value::Text;
 use crate::payload::UrlPolicy;
-use crate::route::{Route, RouteErrorKind, RouteTable};
+use crate::route::{Access, Route, RouteErrorKind, RouteTable};
 use std::ops::Range;
 use toml::Spanned;
 
@@ -53,7 +53,7 @@ fn route(source: &Source, span: Range<usize>, section: &RouteSection) -> Result<
     let Err(error) = RouteTable::new([route.clone()]) else { return Ok(route) };
     match error.kind() {
         RouteErrorKind::Undecided => {
-            source.refuse(span, "says not who may enter: add scopes = [\"…\"], or open = true for everybody")
+            source.refuse(span, "says not who may enter: add scopes = [\"…\"], machine_only = true for machines with a certificate, or open = true for everybody")
         }
         kind @ RouteErrorKind::OpenWithBody => {
             let body = section.danger_opaque_body.as_ref().map(Spanned::span);
@@ -74,12 +74,25 @@ fn enter(source: &Source, mut route: Route, section: &RouteSection) -> Result<Ro
         }
         route = route.scope(scope.get_ref().as_str());
     }
-    let Some(open) = section.open.as_ref().filter(|open| *open.get_ref()) else { return Ok(route) };
-    if !section.scopes.is_empty() {
-        let problem = "it is open to everybody, and scopes are required; keep one of them";
-        return source.refuse(open.span(), problem);
+    if let Some(open) = section.open.as_ref().filter(|open| *open.get_ref()) {
+        if !section.scopes.is_empty() {
+            let problem = "it is open to everybody, and scopes are required; keep one of them";
+            return source.refuse(open.span(), problem);
+        }
+        route = route.open();
     }
-    Ok(route.open())
+    if let Some(machine_only) = section.machine_only.as_ref().filter(|machine_only| *machine_only.get_ref()) {
+        if !matches!(route.access(), Access::Undecided) {
+            let problem = "only machines enter, by certificate, and scopes or open = true stand beside it; keep one of them";
+            return source.refuse(machine_only.span(), problem);
+        }
+        route = route.machine_only();
+    }
+    if let Some(workloads) = &section.workloads {
+        route = route.workloads(workloads.iter().map(|pattern| pattern.0.clone()));
+    }
+    let optional = section.danger_without_certificate.as_ref().is_some_and(|danger| *danger.get_ref());
+    Ok(if optional { route.danger_without_certificate() } else { route })
 }
 
 /// What a JSON body may hold.

@@ -9,7 +9,7 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 13] = [
+const SECTIONS: [(&str, &str); 17] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
     ("authentication", "[authentication]"),
@@ -21,6 +21,10 @@ const SECTIONS: [(&str, &str); 13] = [
     ("answer", "[answer]"),
     ("edge", "[edge]"),
     ("proxies", "[proxies]"),
+    ("trust", "[trust]"),
+    ("peer", "[peer]"),
+    ("people", "[[peer.people]]"),
+    ("tls_proxies", "[peer.proxies]"),
     ("requests", "[[plans.free.requests]]"),
     ("usage", "[[plans.free.usage]]"),
 ];
@@ -79,6 +83,8 @@ fn the_example_names_every_key_in_its_section() {
             names.extend(root.get_ref().iter().map(|(key, _)| key.get_ref().to_string()));
         } else if let Some(value) = root.get_ref().get(section) {
             names_in(value.get_ref(), &mut names);
+        } else if ["people", "tls_proxies"].contains(&section) {
+            names_in(root.get_ref().get("peer").unwrap().get_ref(), &mut names);
         } else {
             names_in(root.get_ref().get("plans").unwrap().get_ref(), &mut names);
         }
@@ -97,6 +103,8 @@ fn the_example_names_every_key_in_its_section() {
     }
 }
 
+// Without `tls`, the sections about certificates are refused.
+#[cfg(feature = "tls")]
 #[test]
 fn the_example_can_be_used_with_every_setting_made() {
     let config = Config::parse(&example_in_full()).unwrap();
@@ -127,11 +135,16 @@ fn the_documentation_names_every_key_in_its_section() {
     }
     assert_eq!(
         sections.len(),
-        SECTIONS.len() - 2 + 1,
-        "a section for each, limits in that of plans, and the top"
+        SECTIONS.len() - 4 + 1,
+        "a section for each, limits in that of plans, people and proxies in that of peer, and the top"
     );
     for key in keys("[[plans.free.requests]]") {
         assert!(DOCUMENTATION.contains(&format!("`{key}`, in a limit")), "keys.md does not tell of `{key}`");
+    }
+    for (header, place) in [("[[peer.people]]", "in one of people"), ("[peer.proxies]", "in proxies")] {
+        for key in keys(header) {
+            assert!(DOCUMENTATION.contains(&format!("`{key}`, {place}")), "keys.md does not tell of `{key}`");
+        }
     }
     for category in Category::ALL {
         assert!(DOCUMENTATION.contains(&format!("`{category}`")), "keys.md does not tell of {category}");

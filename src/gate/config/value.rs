@@ -67,7 +67,7 @@ pub(super) fn choose<T>(
     Err(format!("{:?} is not {what}; use {names}", clip(text)))
 }
 
-fn clip(text: &str) -> &str {
+pub(super) fn clip(text: &str) -> &str {
     text.char_indices().nth(48).map_or(text, |(end, _)| &text[..end])
 }
 
@@ -84,7 +84,7 @@ impl FromText for Dimension {
     const WHAT: &'static str = "what a limit adds up over";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        let all = [Self::Subject, Self::Tenant, Self::Application, Self::Address, Self::Plan];
+        let all = [Self::Subject, Self::Tenant, Self::Application, Self::Workload, Self::Address, Self::Plan];
         choose(text, Self::WHAT, all.map(|dimension| (dimension.as_str(), dimension)))
     }
 }

@@ -9,8 +9,8 @@ mod opaque;
 use super::ReadPayloadLayer;
 use crate::clock::UnixTime;
 use crate::exchange::{
-    AnswerObserver, Check, Context, Cut, End, Exchange, MatchRouteLayer, Record, Released, Stage, Step,
-    StepId, StepLayer,
+    AnswerObserver, Check, Context, Cut, EdgeRules, End, Exchange, MatchRouteLayer, Record, Released, Stage,
+    Step, StepId, StepLayer,
 };
 use crate::payload::dialect::OpenAiChat;
 use crate::payload::{AnswerEvent, AnswerFacts, AnyJson};
@@ -212,7 +212,10 @@ impl Stack {
             .max_time(std::time::Duration::from_secs(10))
             .context(context.clone())
             .build();
-        let routes = MatchRouteLayer::builder(routes.unwrap()).context(context.clone()).build();
+        let routes = MatchRouteLayer::builder(routes.unwrap())
+            .edge(EdgeRules::default().danger_plaintext())
+            .context(context.clone())
+            .build();
         let witness = StepLayer::new(Watching(self.witness.clone()), context);
         tower::util::MapResponse::new(
             witness.layer(routes.layer(read.layer(service_fn(handler)))),

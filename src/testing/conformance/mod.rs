@@ -21,7 +21,7 @@
 //!
 //! ```
 //! use http::Request;
-//! use portcullis::exchange::{Check, Context, Exchange, MatchRouteLayer, Step, StepId, StepLayer};
+//! use portcullis::exchange::{Check, Context, EdgeRules, Exchange, MatchRouteLayer, Step, StepId, StepLayer};
 //! use portcullis::payload::AnyJson;
 //! use portcullis::read::ReadPayloadLayer;
 //! use portcullis::refusal::{Refusal, RefusalKind};
@@ -46,7 +46,7 @@
 //!
 //! let context = Context::new(FakeClock::default().shared());
 //! let table = RouteTable::new([Route::post("/generate").dialect(AnyJson).scope("generate:invoke")]).unwrap();
-//! let routes = MatchRouteLayer::builder(table).context(context.clone()).build();
+//! let routes = MatchRouteLayer::builder(table).edge(EdgeRules::default().danger_plaintext()).context(context.clone()).build();
 //! let weekdays = StepLayer::new(OnlyOnWeekdays, context.clone());
 //! let read = ReadPayloadLayer::builder().context(context.clone()).build();
 //!

@@ -1,7 +1,7 @@
 //! The suite finds what it is there to find: each of these layers is wrong in one way.
 
 use super::*;
-use crate::exchange::{Check, Context, Exchange, MatchRouteLayer, Step, StepId, StepLayer};
+use crate::exchange::{Check, Context, EdgeRules, Exchange, MatchRouteLayer, Step, StepId, StepLayer};
 use crate::payload::AnyJson;
 use crate::read::ReadPayloadLayer;
 use crate::refusal::{Refusal, RefusalKind};
@@ -20,7 +20,7 @@ fn context() -> Context {
 
 fn routes() -> MatchRouteLayer {
     let table = RouteTable::new([Route::post("/json").dialect(AnyJson).scope("s")]);
-    MatchRouteLayer::builder(table.unwrap()).build()
+    MatchRouteLayer::builder(table.unwrap()).edge(EdgeRules::default().danger_plaintext()).build()
 }
 
 fn read() -> ReadPayloadLayer {

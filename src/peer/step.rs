@@ -1,0 +1,248 @@
+use super::verified::Verified;
+use super::{CertificateHeaderError, PeerError, PeerRules, PersonRule};
+use crate::clock::UnixTime;
+use crate::exchange::{Check, Exchange, ForwardedCertificates, PeerFacts, Step, StepId, peer_socket};
+use crate::principal::{PeerCertificate, Principal, Workload, WorkloadId};
+use crate::refusal::{Refusal, RefusalKind};
+use crate::route::{Access, Route};
+use aws_lc_rs::digest::{Context, SHA256};
+use http::request;
+
+/// The step of [`RequirePeerLayer`](super::RequirePeerLayer).
+#[derive(Debug)]
+pub(super) struct RequirePeer {
+    rules: PeerRules,
+    /// Against the roots of the acceptor, when they change.
+    again: Option<Verified>,
+    /// What proxies hand on.
+    handed_on: Option<Verified>,
+}
+
+impl RequirePeer {
+    pub(super) fn new(mut rules: PeerRules) -> Result<Self, PeerError> {
+        rules.check()?;
+        rules.people = rules.people.into_iter().map(PersonRule::load).collect::<Result<_, _>>()?;
+        let again = rules.bundles.clone().map(Verified::new);
+        let handed_on = rules.proxies.as_ref().map(|proxies| Verified::new(proxies.trust_bundles().clone()));
+        Ok(Self { rules, again, handed_on })
+    }
+}
+
+impl Step for RequirePeer {
+    fn id(&self) -> StepId {
+        StepId::Peer
+    }
+
+    fn check(&self, parts: &mut request::Parts, exchange: &Exchange) -> Check {
+        let Some(route) = exchange.route() else {
+            return Check::Refuse(Refusal::stacked_wrongly("RequirePeerLayer", "MatchRouteLayer"));
+        };
+        // Taken out in any case, so that nobody further in believes it.
+        let forwarded = parts.extensions.remove::<ForwardedCertificates>();
+        if *route.access() == Access::Open {
+            return Check::Skip;
+        }
+        match self.enter(parts, forwarded, route, exchange) {
+            Err(refusal)
+                if refusal.kind() == RefusalKind::MissingCertificate && route.is_certificate_optional() =>
+            {
+                Check::Skip
+            }
+            entered => entered.into(),
+        }
+    }
+}
+
+/// What a request has shown: the certificate, and the proxy that handed it on.
+struct Shown {
+    certificate: PeerCertificate,
+    through: Option<Option<PeerCertificate>>,
+}
+
+impl RequirePeer {
+    fn enter(
+        &self,
+        parts: &request::Parts,
+        forwarded: Option<ForwardedCertificates>,
+        route: &Route,
+        exchange: &Exchange,
+    ) -> Result<(), Refusal> {
+        let now = exchange.started();
+        let Shown { certificate, through } = self.shown(parts, forwarded, exchange, now)?;
+        exchange.record(|record| record.peer = Some(PeerFacts::new(certificate.clone(), through)));
+        let person = self.person(&certificate);
+        let lives_as_it_likes = person.is_some();
+        self.check_holds(&certificate, lives_as_it_likes, now)?;
+        match person {
+            Some(rule) => enter_person(rule, &certificate, route, exchange),
+            None => self.enter_machine(&certificate, route, exchange),
+        }
+    }
+
+    /// The certificate that counts: the connection's own, or the one that a proxy hands on, verified.
+    fn shown(
+        &self,
+        parts: &request::Parts,
+        forwarded: Option<ForwardedCertificates>,
+        exchange: &Exchange,
+        now: UnixTime,
+    ) -> Result<Shown, Refusal> {
+        let own = exchange.tls().and_then(|tls| tls.peer_certificate());
+        if let (Some(proxies), Some(handed_on)) = (&self.rules.proxies, &self.handed_on) {
+            let workload = own.and_then(Workload::of);
+            if proxies.believes(workload.as_ref(), peer_socket(parts)) {
+                if let Some(proxy) = own {
+                    self.check_connection(proxy, now)?;
+                    self.check_holds(proxy, false, now)?;
+                }
+                let headers = forwarded.map(|forwarded| forwarded.0).unwrap_or_default();
+                let key = hash(proxies.header().values(&headers));
+                let mut unread = None;
+                let verified = handed_on.find(key, now, || {
+                    proxies.header().read(&headers).unwrap_or_else(|error| {
+                        unread = Some(error);
+                        Vec::new()
+                    })
+                });
+                let certificate = match (unread, verified) {
+                    (Some(error), _) => return Err(unreadable(error)),
+                    (None, Err(error)) => return Err(invalid(error.to_string())),
+                    (None, Ok(certificate)) => certificate,
+                };
+                return Ok(Shown { certificate, through: Some(own.cloned()) });
+            }
+        }
+        let Some(own) = own else { return Err(missing(exchange)) };
+        self.check_connection(own, now)?;
+        Ok(Shown { certificate: own.clone(), through: None })
+    }
+
+    /// Whether the bundles, which may have changed since the handshake, still vouch for it.
+    fn check_connection(&self, certificate: &PeerCertificate, now: UnixTime) -> Result<(), Refusal> {
+        let Some(again) = &self.again else { return Ok(()) };
+        let found = again.find(*certificate.fingerprint(), now, || certificate.chain().collect());
+        found.map(drop).map_err(|error| invalid(format!("{error}, by the bundles in force now")))
+    }
+
+    fn check_holds(
+        &self,
+        certificate: &PeerCertificate,
+        of_any_lifetime: bool,
+        now: UnixTime,
+    ) -> Result<(), Refusal> {
+        let (begins, ends) = (certificate.not_before(), certificate.not_after());
+        if now < begins {
+            return Err(invalid("the certificate does not hold yet").rule("peer:validity"));
+        }
+        // The last second is part of it (RFC 5280 §4.1.2.5).
+        if now.as_secs() > ends.as_secs() {
+            return Err(invalid("the certificate has expired").rule("peer:validity"));
+        }
+        if let Some(most) = self.rules.max_lifetime
+            && !of_any_lifetime
+            && ends.saturating_since(begins) > most
+        {
+            return Err(invalid("the certificate is made for longer than max_lifetime").rule("peer:lifetime"));
+        }
+        if let Some(by) = self.rules.revocations.find(certificate) {
+            return Err(invalid(format!("the certificate was revoked, by {by}")).rule("peer:revoked"));
+        }
+        Ok(())
+    }
+
+    fn person(&self, certificate: &PeerCertificate) -> Option<&PersonRule> {
+        // Whoever has a SPIFFE ID is a machine.
+        let is_machine = matches!(certificate.workload(), Some(WorkloadId::Spiffe(_)));
+        self.rules.people.iter().find(|rule| !is_machine && rule.is_for(certificate))
+    }
+
+    fn enter_machine(
+        &self,
+        certificate: &PeerCertificate,
+        route: &Route,
+        exchange: &Exchange,
+    ) -> Result<(), Refusal> {
+        let Some(workload) = Workload::of(certificate) else {
+            let fingerprint = certificate.fingerprint_text();
+            return Err(forbidden(format!("the certificate {fingerprint} names no machine")));
+        };
+        if !self.rules.workloads.iter().any(|pattern| pattern.matches(&workload)) {
+            return Err(forbidden(format!("{} is not one of the workloads that may enter", workload.id())));
+        }
+        if let Some(patterns) = route.workload_patterns()
+            && !patterns.iter().any(|pattern| pattern.matches(&workload))
+        {
+            return Err(forbidden(format!("{} is not one of the workloads of this route", workload.id()))
+                .rule("peer:route"));
+        }
+        exchange.set_workload(workload.clone())?;
+        if *route.access() == Access::Machines {
+            let mut principal = Principal::of_workload(workload);
+            if let Some(plan) = &self.rules.plan {
+                principal = principal.plan(plan.clone());
+            }
+            exchange.set_principal(principal.build())?;
+        }
+        Ok(())
+    }
+}
+
+fn enter_person(
+    rule: &PersonRule,
+    certificate: &PeerCertificate,
+    route: &Route,
+    exchange: &Exchange,
+) -> Result<(), Refusal> {
+    if *route.access() == Access::Machines || route.workload_patterns().is_some() {
+        return Err(
+            forbidden("a certificate of a person came to a route for machines".to_owned()).rule("peer:route")
+        );
+    }
+    let principal = rule.principal(certificate).map_err(|cause| forbidden(cause.to_owned()))?;
+    exchange.set_principal(principal)
+}
+
+fn hash<'h>(values: impl Iterator<Item = &'h [u8]>) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for value in values {
+        // With their lengths, so that no two lists come to the same bytes.
+        context.update(&(value.len() as u64).to_le_bytes());
+        context.update(value);
+    }
+    let mut key = [0; 32];
+    key.copy_from_slice(context.finish().as_ref());
+    key
+}
+
+fn missing(exchange: &Exchange) -> Refusal {
+    let cause = match exchange.tls() {
+        Some(_) => "the client has shown no certificate in the handshake",
+        None => {
+            "there is no TlsConnection in the request's extensions: serve with a TLS acceptor, on axum with \
+             into_make_service_with_connect_info"
+        }
+    };
+    Refusal::new(RefusalKind::MissingCertificate, "this service asks for a client certificate").cause(cause)
+}
+
+fn unreadable(error: CertificateHeaderError) -> Refusal {
+    match error {
+        CertificateHeaderError::Absent => {
+            Refusal::new(RefusalKind::MissingCertificate, "this service asks for a client certificate")
+                .cause(error.to_string())
+        }
+        CertificateHeaderError::Several => {
+            Refusal::new(RefusalKind::AmbiguousCredential, "show exactly one client certificate")
+                .cause(error.to_string())
+        }
+        CertificateHeaderError::Malformed(_) => invalid(error.to_string()),
+    }
+}
+
+fn invalid(cause: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
+    Refusal::new(RefusalKind::InvalidCertificate, "the client certificate does not hold").cause(cause)
+}
+
+fn forbidden(cause: String) -> Refusal {
+    Refusal::new(RefusalKind::Forbidden, "you may not do this").cause(cause).rule("peer:workloads")
+}
