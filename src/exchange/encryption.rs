@@ -45,7 +45,7 @@ pub(super) fn check(
         (None, reached) if reached.is_local() => Ok(()),
         (None, Reached::Unknown) => Err(Refusal::misconfigured(
             "neither TlsConnection nor PeerAddress is in the request's extensions, so that it could have come in plaintext \
-             from anywhere: serve with into_make_service_with_connect_info(), put PeerAddress into each request's \
+             from anywhere: serve with into_make_service_with_connect_info() or, over TLS, into_make_service_with_tls(), put PeerAddress into each request's \
              extensions, or UnixSocket for those from a Unix socket",
         )),
         (None, _) => Err(refuse(

@@ -102,12 +102,18 @@ impl GateBuilder {
     }
 
     /// Whether every caller is known without a JWT, so that no issuer is needed.
-    fn needs_no_issuer(&self) -> bool {
+    fn needs_no_issuer(&self, routes: &RouteTable) -> bool {
         #[cfg(feature = "tls")]
         if self.peers.as_ref().is_some_and(PeerRules::knows_people) {
             return true;
         }
-        self.routes.iter().all(|route| matches!(route.access(), Access::Machines | Access::Open))
+        let mut asked = routes
+            .routes()
+            .iter()
+            .map(|route| route.access())
+            .filter(|access| **access != Access::Open)
+            .peekable();
+        asked.peek().is_some() && asked.all(|access| *access == Access::Machines)
     }
 
     fn check_bounds(&self) -> Result<(), GateError> {
@@ -156,7 +162,7 @@ impl GateBuilder {
 
     fn assemble(self, parts: Parts) -> Result<Gate, GateError> {
         let controls = parts.controls(&self);
-        let without_issuers = self.issuers.is_empty() && self.needs_no_issuer();
+        let without_issuers = self.issuers.is_empty() && self.needs_no_issuer(&parts.routes);
         let stacked = controls.iter().filter(|control| !control.is_off()).map(|control| control.step);
         if self.observed_until.is_some()
             || parts.routes.routes().iter().any(|route| route.observed_until().is_some())

@@ -42,7 +42,7 @@ pub enum Enforcement {
     Enforced,
     /// It is evaluated and recorded, and refuses only once `danger_observe` has ended.
     Observed,
-    /// A `danger_` method left it out.
+    /// A `danger_` method left it out, or, for certificates, nobody set it up.
     Off,
 }
 
@@ -50,6 +50,11 @@ impl Control {
     pub(super) fn new(step: StepId, detail: Option<String>) -> Self {
         match detail {
             Some(detail) => Self { step, enforcement: Enforcement::Enforced, detail },
+            // No `danger_` method: a gate of users has another way to know them.
+            None if step == StepId::Peer => {
+                let detail = "nobody is asked for a client certificate".to_owned();
+                Self { step, enforcement: Enforcement::Off, detail }
+            }
             None => Self { step, enforcement: Enforcement::Off, detail: "NOT ENFORCED".to_owned() },
         }
     }

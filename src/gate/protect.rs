@@ -1,4 +1,6 @@
 use super::{Gate, Gated, GatedFuture};
+#[cfg(feature = "tls")]
+use crate::principal::PeerConnection;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -40,8 +42,16 @@ impl Protected {
         axum::ServiceExt::<Request>::into_make_service_with_connect_info(self)
     }
 
-    /// For `axum::serve` where clients have no address, as on a Unix socket. A gate that checks floods by address refuses
-    /// everybody here, and says so in its log.
+    /// For `axum::serve` on a [`TlsListener`](crate::serve::TlsListener): gives the gate each client's address, and the TLS of its
+    /// connection with the certificate that it has shown.
+    #[cfg(feature = "tls")]
+    pub fn into_make_service_with_tls(self) -> IntoMakeServiceWithConnectInfo<Self, PeerConnection> {
+        axum::ServiceExt::<Request>::into_make_service_with_connect_info(self)
+    }
+
+    /// For `axum::serve` where clients have no address, as on a Unix socket: let a layer outside put
+    /// [`UnixSocket`](crate::principal::UnixSocket) into each request's extensions. A gate that checks floods by address refuses everybody
+    /// here, and says so in its log.
     pub fn into_make_service(self) -> IntoMakeService<Self> {
         axum::ServiceExt::<Request>::into_make_service(self)
     }

@@ -15,7 +15,17 @@ use std::process::Output;
 
 #[test]
 fn the_story_of_hyper_only_goes_as_told() {
-    let Output { status, stdout, stderr } = program("hyper_only").output().unwrap();
+    assert_goes_as_told("hyper_only");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn the_story_of_mtls_gateway_goes_as_told() {
+    assert_goes_as_told("mtls_gateway");
+}
+
+fn assert_goes_as_told(example: &str) {
+    let Output { status, stdout, stderr } = program(example).output().unwrap();
     let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
     assert!(status.success() && stdout.trim_end().ends_with("all went as told"), "{stdout}{stderr}");
     assert!(!stdout.contains("NOT"), "{stdout}");

@@ -94,7 +94,7 @@ fn a_word_that_is_not_one_is_refused_with_those_there_are() {
         ),
         (
             "[plans.\"a b\"]\nusage = [{ limit = 20, per = \"day\", by = \"user\" }]",
-            "line 2, column 42: plans.\"a b\".usage[0].by: \"user\" is not what a limit adds up over; use \"subject\", \"tenant\", \"application\", \"address\" or \"plan\"",
+            "line 2, column 42: plans.\"a b\".usage[0].by: \"user\" is not what a limit adds up over; use \"subject\", \"tenant\", \"application\", \"workload\", \"address\" or \"plan\"",
         ),
         (
             "[audit]\nwhen_full = \"drop\"",
@@ -162,8 +162,8 @@ fn settings_that_cannot_be_used_together_are_refused_at_their_place() {
         ("[flood]\nburst = 5\n".to_owned(), "line 1, column 1: flood: say how often with requests = 100 and per = \"second\", or danger_off = true"),
         ("[flood]\nrequests = 1\nper = \"hour\"\nburst = 100_000\n".to_owned(), "line 1, column 1: flood: the flood check would take more than a day to forgive a burst: raise the rate or lower the burst"),
         ("[flood]\nrequests = 1\nper = \"hour\"\naddresses = 1_000_000_000\n".to_owned(), "line 4, column 13: flood.addresses: choose at most 16777216"),
-        (route.to_owned(), "line 1, column 1: routes[0]: says not who may enter: add scopes = [\"…\"], or open = true for everybody"),
-        (format!("{route}scopes = []\n"), "line 1, column 1: routes[0]: says not who may enter: add scopes = [\"…\"], or open = true for everybody"),
+        (route.to_owned(), "line 1, column 1: routes[0]: says not who may enter: add scopes = [\"…\"], machine_only = true for machines with a certificate, or open = true for everybody"),
+        (format!("{route}scopes = []\n"), "line 1, column 1: routes[0]: says not who may enter: add scopes = [\"…\"], machine_only = true for machines with a certificate, or open = true for everybody"),
         (format!("{route}scopes = [\"a\", \"b c\"]\n"), "line 4, column 16: routes[0].scopes[1]: a scope is one name without spaces; write each as a string of its own"),
         (format!("{route}open = true\nscopes = [\"a\"]\n"), "line 4, column 8: routes[0].open: it is open to everybody, and scopes are required; keep one of them"),
         (format!("{route}open = true\ndialect = \"json\"\n"), "line 5, column 11: routes[0].dialect: an open route takes no body: drop the dialect, or require a scope"),

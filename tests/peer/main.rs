@@ -5,7 +5,9 @@
 
 mod building;
 mod machines;
+mod nginx;
 mod people;
 mod plaintext;
 mod proxies;
+mod sockets;
 mod world;

@@ -12,6 +12,7 @@ use portcullis::limit::{Per, Plan};
 use portcullis::payload::PlainGenerate;
 use portcullis::peer::PeerRules;
 use portcullis::principal::{PeerAddress, TlsConnection};
+use portcullis::read::RequestBody;
 use portcullis::route::Route;
 use portcullis::testing::{Certificate, CertificateAuthority, FakeClock, Issuer};
 use portcullis::trust::{Pem, TrustBundles};
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 pub(crate) const AUDIENCE: &str = "https://llm.test";
 pub(crate) const GATEWAY: &str = "spiffe://prod.test/ns/chat/sa/gateway";
@@ -39,7 +40,16 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let clock = FakeClock::at(UnixTime::from_secs(1_800_000_000));
+        Self::at(UnixTime::from_secs(1_800_000_000))
+    }
+
+    /// For programs of others, which have no other clock.
+    pub(crate) fn on_the_machines_clock() -> Self {
+        Self::at(std::time::SystemTime::now().into())
+    }
+
+    fn at(now: UnixTime) -> Self {
+        let clock = FakeClock::at(now);
         let authority = |name| CertificateAuthority::with_clock(name, clock.shared());
         let (prod, partner, others) = (authority("prod"), authority("partner"), authority("others"));
         let bundles = TrustBundles::builder()
@@ -75,6 +85,7 @@ impl World {
             .plan(Plan::new("wide").requests(100, Per::Minute).usage(1_000_000, Per::Minute))
             .plan(Plan::new("machines").requests(2, Per::Minute).usage(1_000_000, Per::Minute))
             .default_plan("wide")
+            .danger_without_inspection()
             .audit(self.log.clone())
     }
 
@@ -123,9 +134,22 @@ pub(crate) fn with_credential(mut request: Request<Full<Bytes>>, credential: &st
     request
 }
 
-/// The status and the body of the answer. The handler tells who asks, and which headers about certificates it sees.
+/// The status and the body of the answer.
 pub(crate) async fn ask(gate: &Gate, request: Request<Full<Bytes>>) -> (StatusCode, Value) {
-    let handler = service_fn(async |request: Request<portcullis::read::RequestBody>| {
+    let response = gate.layer(handler()).oneshot(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    (head.status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+/// Tells who asks, and which headers about certificates it sees.
+pub(crate) fn handler()
+-> impl Service<Request<RequestBody>, Response = Response<Full<Bytes>>, Error = Infallible, Future: Send>
++ Clone
++ Send
++ Sync
++ 'static {
+    service_fn(|request: Request<RequestBody>| {
         let exchange = request.extensions().get::<Exchange>().unwrap().clone();
         let principal = exchange.principal();
         let seen: Vec<&str> =
@@ -139,10 +163,6 @@ pub(crate) async fn ask(gate: &Gate, request: Request<Full<Bytes>>) -> (StatusCo
             "seen": seen,
         });
         let response = Response::builder().header("content-type", "application/json");
-        Ok::<_, Infallible>(response.body(Full::<Bytes>::from(body.to_string())).unwrap())
-    });
-    let response = gate.layer(handler).oneshot(request).await.unwrap();
-    let (head, body) = response.into_parts();
-    let bytes = body.collect().await.unwrap().to_bytes();
-    (head.status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+        std::future::ready(Ok(response.body(Full::from(body.to_string())).unwrap()))
+    })
 }
