@@ -61,10 +61,15 @@
 //! | [`jose`] | JWS, JWK and key sets |
 //! | [`audit`] [`limit`] [`jwt`] [`authorize`] [`read`] [`inspect`] | the layers |
 //! | [`gate`] | all of them in order, from Rust or TOML |
+#![cfg_attr(
+    feature = "tls",
+    doc = "| [`trust`] | which certificates are believed, and which one this service shows |"
+)]
+#![cfg_attr(feature = "tls", doc = "| [`serve`] | TLS for servers and clients |")]
 #![cfg_attr(feature = "axum", doc = "| [`extract`] | axum extractors |")]
 #![cfg_attr(
     feature = "testing",
-    doc = "| [`testing`] | an issuer, a clock, a principal of your choice, the suite that every layer passes |"
+    doc = "| [`testing`] | an issuer, an authority, a clock, a principal of your choice, the suite that every layer passes |"
 )]
 //!
 //! # Features
@@ -75,7 +80,8 @@
 //! | `config` | | `Gate::from_config`: the same gate from TOML |
 //! | `inflate` | | request bodies in gzip, deflate, Brotli and Zstandard; without it they are 415 |
 //! | `metrics` | | counters and a histogram through the `metrics` facade |
-//! | `testing` | | `Issuer`, `FakeClock`, `as_principal`, the conformance suite for layers |
+//! | `tls` | | TLS with client certificates for servers and clients (rustls), `peer`: which machine calls |
+//! | `testing` | | `Issuer`, `CertificateAuthority`, `FakeClock`, `as_principal`, the conformance suite for layers |
 //! | `full` | | all of them |
 //!
 //! Enabling a feature never changes a default.

@@ -25,11 +25,14 @@ const HANDSHAKES: usize = 12;
 pub(crate) fn handshakes(report: &mut Report) {
     let root = CertificateAuthority::new("prod.example");
     let issuing = root.intermediate("issuing");
-    let (server, gateway) = (issuing.spiffe(SERVER).issue(), issuing.spiffe("spiffe://prod.example/gateway").issue());
+    let (server, gateway) =
+        (issuing.spiffe(SERVER).issue(), issuing.spiffe("spiffe://prod.example/gateway").issue());
     let identity = |certificate: &portcullis::testing::Certificate| {
-        Identity::files(Pem::text(certificate.chain_pem()), Pem::text(certificate.key_pem())).expect("it fits")
+        Identity::files(Pem::text(certificate.chain_pem()), Pem::text(certificate.key_pem()))
+            .expect("it fits")
     };
-    let bundles = TrustBundles::builder().spiffe("prod.example", Pem::text(root.pem())).build().expect("roots");
+    let bundles =
+        TrustBundles::builder().spiffe("prod.example", Pem::text(root.pem())).build().expect("roots");
     let ours = TlsAcceptor::builder(identity(&server)).require_client_certificates(bundles.clone()).build();
     let ours = ours.expect("an acceptor");
     let client = ClientTls::builder(bundles).server(SERVER).identity(identity(&gateway)).build();
@@ -38,8 +41,14 @@ pub(crate) fn handshakes(report: &mut Report) {
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let address = ([192, 0, 2, 7], 443).into();
-    let by_us = || shake(&runtime, &client, |stream| async { drop(ours.accept(stream, address).await.expect("it is shaken")) });
-    let by_rustls = || shake(&runtime, &client, |stream| async { drop(plain.accept(stream).await.expect("it is shaken")) });
+    let by_us = || {
+        shake(&runtime, &client, |stream| async {
+            drop(ours.accept(stream, address).await.expect("it is shaken"));
+        })
+    };
+    let by_rustls = || {
+        shake(&runtime, &client, |stream| async { drop(plain.accept(stream).await.expect("it is shaken")) })
+    };
     let (mut best_of_us, mut best_of_rustls) = (Shaken::WORST, Shaken::WORST);
     for _ in 0..TURNS {
         best_of_us = best_of_us.min((0..HANDSHAKES).map(|_| by_us()).sum());
