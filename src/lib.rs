@@ -34,15 +34,16 @@
 //!  1 audit       takes the slot of the one record           exchange, audit
 //!  2 route       path and method → action, dialect, access  route, exchange
 //!  3 flood       per address, before any cryptography       limit
-//!  4 jwt         bearer credential → Principal              jwt, jose
-//!  5 requests    per subject, tenant, application, plan     limit
-//!  6 authorize   the scopes of the route                    authorize
-//!  7 read        bounded, inflated, strict JSON, dialect    read, payload
-//!  8 inspect     every string of the body                   inspect
-//!  9 usage       reserves input and output cap              limit
+//!  4 peer        client certificate → Workload              peer, trust
+//!  5 jwt         bearer credential → Principal              jwt, jose
+//!  6 requests    per subject, tenant, application, plan     limit
+//!  7 authorize   the scopes of the route                    authorize
+//!  8 read        bounded, inflated, strict JSON, dialect    read, payload
+//!  9 inspect     every string of the body                   inspect
+//! 10 usage       reserves input and output cap              limit
 //!    ▼ handler   takes Principal and Payload<T>             extract
-//!  7 read        reads the answer once, event by event      read
-//!  9 usage       settles, exactly once                      limit
+//!  8 read        reads the answer once, event by event      read
+//! 10 usage       settles, exactly once                      limit
 //!  1 audit       writes the record                          audit
 //! ```
 //!
@@ -53,7 +54,7 @@
 //!
 //! | room | what it holds |
 //! |---|---|
-//! | [`principal`] | who asks: subject, application, actors, tenant, plan, scopes, address |
+//! | [`principal`] | who asks: subject, application, actors, tenant, plan, scopes, machine, address |
 //! | [`refusal`] | why not: kind, public sentence, private cause |
 //! | [`payload`] | what: strict JSON, events of answers, dialects, findings |
 //! | [`route`] | where: path and method to action, dialect, access |
@@ -63,9 +64,8 @@
 //! | [`gate`] | all of them in order, from Rust or TOML |
 #![cfg_attr(
     feature = "tls",
-    doc = "| [`trust`] | which certificates are believed, and which one this service shows |"
+    doc = "| [`peer`] [`trust`] [`serve`] | certificates: who is let in by them, who is believed, TLS |"
 )]
-#![cfg_attr(feature = "tls", doc = "| [`serve`] | TLS for servers and clients |")]
 #![cfg_attr(feature = "axum", doc = "| [`extract`] | axum extractors |")]
 #![cfg_attr(
     feature = "testing",
@@ -80,7 +80,7 @@
 //! | `config` | | `Gate::from_config`: the same gate from TOML |
 //! | `inflate` | | request bodies in gzip, deflate, Brotli and Zstandard; without it they are 415 |
 //! | `metrics` | | counters and a histogram through the `metrics` facade |
-//! | `tls` | | TLS with client certificates for servers and clients (rustls), `peer`: which machine calls |
+//! | `tls` | | client certificates of machines and people, a TLS acceptor and server, TLS for calls to others |
 //! | `testing` | | `Issuer`, `CertificateAuthority`, `FakeClock`, `as_principal`, the conformance suite for layers |
 //! | `full` | | all of them |
 //!

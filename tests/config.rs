@@ -1,6 +1,9 @@
 //! The gate from TOML: the same gate as from Rust, and errors that say where and what to do.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
+#[cfg(feature = "tls")]
+#[path = "config/certificates.rs"]
+mod certificates;
 #[path = "config/errors.rs"]
 mod errors;
 

@@ -1,3 +1,5 @@
+mod connection;
+
 use super::observer::{AnswerObserver, End, Stage};
 use super::pipeline::{Observers, Pipeline};
 use super::{Context, Ran, Record, StepId};
@@ -133,16 +135,6 @@ impl Exchange {
         self.0.route.get()
     }
 
-    /// The TLS connection that the request came over, if it came over one.
-    pub fn tls(&self) -> Option<&TlsConnection> {
-        self.0.tls.get()
-    }
-
-    /// Which machine calls, once its certificate was found to hold and to be let in.
-    pub fn workload(&self) -> Option<&Workload> {
-        self.0.workload.get()
-    }
-
     /// Who asks, once verified.
     pub fn principal(&self) -> Option<&Principal> {
         self.0.principal.get()
@@ -167,23 +159,6 @@ impl Exchange {
             .principal
             .set(principal.through(self.workload()))
             .map_err(|_| Refusal::misconfigured("two layers authenticate one request"))
-    }
-
-    /// Says which machine calls. Before anybody says who asks, so that the principal knows it.
-    pub(crate) fn set_workload(&self, workload: Workload) -> Result<(), Refusal> {
-        if self.principal().is_some() {
-            return Err(Refusal::misconfigured(
-                "a layer authenticated the caller before RequirePeerLayer: stack RequirePeerLayer outside of it",
-            ));
-        }
-        self.0
-            .workload
-            .set(workload)
-            .map_err(|_| Refusal::misconfigured("two layers find out which machine calls"))
-    }
-
-    pub(super) fn set_tls(&self, tls: TlsConnection) -> Result<(), Refusal> {
-        self.0.tls.set(tls).map_err(|_| Refusal::misconfigured("two layers find the connection of a request"))
     }
 
     pub(super) fn set_route(&self, route: Arc<Route>) -> Result<(), Refusal> {

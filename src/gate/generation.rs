@@ -52,8 +52,9 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         add("issuer", &issuer.settings());
     }
     add("proxies", proxies);
-    add("edge", edge);
-    add("plaintext", plaintext);
+    // It can be said in two places and means one thing.
+    let edge = if *plaintext { edge.clone().danger_plaintext() } else { edge.clone() };
+    add("edge", &edge);
     add("guards", guards);
     add("respond", respond);
     add("output cap", output_cap);

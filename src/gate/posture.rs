@@ -1,5 +1,6 @@
 use crate::clock::UnixTime;
 use crate::exchange::StepId;
+use crate::principal::WorkloadPattern;
 use crate::route::{Access, BodyKind, Route};
 use jiff::Timestamp;
 use std::fmt;
@@ -112,7 +113,7 @@ impl fmt::Display for Posture {
             };
             let workloads = match route.workload_patterns() {
                 Some(patterns) => {
-                    let patterns: Vec<&str> = patterns.iter().map(|pattern| pattern.as_str()).collect();
+                    let patterns: Vec<&str> = patterns.iter().map(WorkloadPattern::as_str).collect();
                     format!("; from {} only", patterns.join(", "))
                 }
                 None => String::new(),

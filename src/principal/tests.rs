@@ -70,3 +70,94 @@ fn a_scope_is_held_only_letter_for_letter() {
     assert!(scopes.contains("models:read"));
     assert!(!scopes.contains("Models:read") && !scopes.contains("models") && !scopes.contains(""));
 }
+
+#[test]
+fn a_spiffe_id_has_one_spelling() {
+    let id: SpiffeId = "spiffe://prod_1.example-2/ns/A.b-c_d".parse().unwrap();
+    assert_eq!((id.trust_domain().as_str(), id.path()), ("prod_1.example-2", "/ns/A.b-c_d"));
+    assert_eq!("spiffe://prod.example".parse::<SpiffeId>().unwrap().path(), "");
+    assert_eq!("spiffe://1.2.3.4/a".parse::<SpiffeId>().unwrap().trust_domain().as_str(), "1.2.3.4");
+    let longest = format!("spiffe://a/{}", "b".repeat(2048 - 11));
+    assert!(longest.parse::<SpiffeId>().is_ok());
+    let longest_domain = format!("spiffe://{}/a", "a".repeat(255));
+    assert!(longest_domain.parse::<SpiffeId>().is_ok());
+    for bad in [
+        "",
+        "spiffe:",
+        "spiffe://",
+        "spiffe:///a",
+        "SPIFFE://a/b",
+        "spiffe://A/b",
+        "http://a/b",
+        "spiffe:a/b",
+        " spiffe://a/b",
+        "spiffe://a/b ",
+        "spiffe://user@a/b",
+        "spiffe://a:443/b",
+        "spiffe://[::1]/b",
+        "spiffe://a/",
+        "spiffe://a/b/",
+        "spiffe://a//b",
+        "spiffe://a/./b",
+        "spiffe://a/../b",
+        "spiffe://a/b/..",
+        "spiffe://a/b?c",
+        "spiffe://a/b#c",
+        "spiffe://a/%62",
+        "spiffe://a%62/b",
+        "spiffe://a/b*c",
+        "spiffe://a/ä",
+        "spiffe://ä/b",
+        "spiffe://a\0/b",
+        &format!("{longest}b"),
+        &longest_domain.replacen('a', "aa", 1),
+    ] {
+        assert!(bad.parse::<SpiffeId>().is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn patterns_that_could_be_misread_are_none() {
+    for good in [
+        "spiffe://a/b",
+        "spiffe://a/*",
+        "spiffe://a/**",
+        "spiffe://a/*/b/*/**",
+        "dns:a",
+        "dns:A.example",
+        "dns:*.a.example",
+        "uri:https://a.example/",
+    ] {
+        assert_eq!(good.parse::<WorkloadPattern>().unwrap().as_str(), good);
+    }
+    for bad in [
+        "",
+        "a",
+        "*",
+        "spiffe://a",
+        "spiffe://a/",
+        "spiffe://*/b",
+        "spiffe://A/b",
+        "spiffe://a/b*",
+        "spiffe://a/*b",
+        "spiffe://a/***",
+        "spiffe://a/**/b",
+        "spiffe://a//b",
+        "spiffe://a/../b",
+        "dns:",
+        "dns:*",
+        "dns:*.",
+        "dns:a.*",
+        "dns:a*.b",
+        "dns:*.*.a",
+        "dns:a..b",
+        "dns:a b",
+        "uri:",
+        "uri:a",
+        "uri:spiffe://a/b",
+        "uri:SPIFFE://a/b",
+        "uri:urn:a b",
+    ] {
+        assert!(bad.parse::<WorkloadPattern>().is_err(), "{bad:?}");
+    }
+}

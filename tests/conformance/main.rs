@@ -22,6 +22,7 @@ mod json;
 mod limbo;
 mod naughty;
 mod ratelimit;
+mod spiffe_id;
 mod svid;
 mod vectors;
 mod wycheproof;
@@ -39,6 +40,7 @@ const FAMILIES: &[Family] = &[
     ("the RFCs' own examples verify, as far as they are in scope", cookbook::examples),
     ("a chain that x509-limbo calls invalid is refused, and a valid one accepted", limbo::chains),
     ("and so it is in handshakes, where the leaf's key is there", limbo::handshakes),
+    ("a SPIFFE ID is what the standard says it is, in every place of its own examples", spiffe_id::ids),
     ("an X.509-SVID that SPIFFE's own readers refuse is refused, and the others are read", svid::svids),
     ("a certificate goes with its own key", svid::keys),
     ("a bundle of roots is one or more certificates in PEM", svid::bundles),

@@ -184,7 +184,7 @@ fn route(source: &Source, span: Range<usize>, section: RouteSection) -> Result<R
     if let Some(workloads) = workloads {
         route = route.workloads(workloads.into_iter().map(|pattern| pattern.0));
     }
-    if danger_without_certificate.is_some_and(|danger| danger.into_inner()) {
+    if danger_without_certificate.is_some_and(Spanned::into_inner) {
         route = route.danger_without_certificate();
     }
     let Err(error) = RouteTable::new([route.clone()]) else { return Ok(route) };

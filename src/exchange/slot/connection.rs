@@ -1,0 +1,33 @@
+use super::Exchange;
+use crate::principal::{TlsConnection, Workload};
+use crate::refusal::Refusal;
+
+/// What the connection of a request has shown.
+impl Exchange {
+    /// The TLS connection that the request came over, if it came over one.
+    pub fn tls(&self) -> Option<&TlsConnection> {
+        self.0.tls.get()
+    }
+
+    /// Which machine calls, once its certificate was found to hold and to be let in.
+    pub fn workload(&self) -> Option<&Workload> {
+        self.0.workload.get()
+    }
+
+    /// Says which machine calls. Before anybody says who asks, so that the principal knows it.
+    pub(crate) fn set_workload(&self, workload: Workload) -> Result<(), Refusal> {
+        if self.principal().is_some() {
+            return Err(Refusal::misconfigured(
+                "a layer authenticated the caller before RequirePeerLayer: stack RequirePeerLayer outside of it",
+            ));
+        }
+        self.0
+            .workload
+            .set(workload)
+            .map_err(|_| Refusal::misconfigured("two layers find out which machine calls"))
+    }
+
+    pub(in crate::exchange) fn set_tls(&self, tls: TlsConnection) -> Result<(), Refusal> {
+        self.0.tls.set(tls).map_err(|_| Refusal::misconfigured("two layers find the connection of a request"))
+    }
+}
