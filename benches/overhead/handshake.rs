@@ -33,36 +33,47 @@ pub(crate) fn handshakes(report: &mut Report) {
     };
     let bundles =
         TrustBundles::builder().spiffe("prod.example", Pem::text(root.pem())).build().expect("roots");
-    let ours = TlsAcceptor::builder(identity(&server)).require_client_certificates(bundles.clone()).build();
-    let ours = ours.expect("an acceptor");
-    let client = ClientTls::builder(bundles).server(SERVER).identity(identity(&gateway)).build();
+    // Each acceptor knows the clients that it has seen lately; a new one knows nobody.
+    let acceptor = || {
+        let builder = TlsAcceptor::builder(identity(&server));
+        builder.require_client_certificates(bundles.clone()).build().expect("an acceptor")
+    };
+    let ours = acceptor();
+    let client = ClientTls::builder(bundles.clone()).server(SERVER).identity(identity(&gateway)).build();
     let client = client_config(&client.expect("a client"));
     let plain = tokio_rustls::TlsAcceptor::from(Arc::new(plain(&ours, &root, &server)));
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let address = ([192, 0, 2, 7], 443).into();
-    let by_us = || {
-        shake(&runtime, &client, |stream| async {
+    let by = |ours: &TlsAcceptor| {
+        let ours = ours.clone();
+        shake(&runtime, &client, |stream| async move {
             drop(ours.accept(stream, address).await.expect("it is shaken"));
         })
     };
     let by_rustls = || {
-        shake(&runtime, &client, |stream| async { drop(plain.accept(stream).await.expect("it is shaken")) })
+        shake(&runtime, &client, |stream| async {
+            drop(plain.accept(stream).await.expect("it is shaken"));
+        })
     };
-    let (mut best_of_us, mut best_of_rustls) = (Shaken::WORST, Shaken::WORST);
+    let (mut known, mut first, mut rustls) = (Shaken::WORST, Shaken::WORST, Shaken::WORST);
     for _ in 0..TURNS {
-        best_of_us = best_of_us.min((0..HANDSHAKES).map(|_| by_us()).sum());
-        best_of_rustls = best_of_rustls.min((0..HANDSHAKES).map(|_| by_rustls()).sum());
+        known = known.min((0..HANDSHAKES).map(|_| by(&ours)).sum());
+        rustls = rustls.min((0..HANDSHAKES).map(|_| by_rustls()).sum());
+        let new: Vec<TlsAcceptor> = (0..HANDSHAKES).map(|_| acceptor()).collect();
+        first = first.min(new.iter().map(by).sum());
     }
     let micros = |time: Duration| time.as_secs_f64() * 1e6 / HANDSHAKES as f64;
-    report.note("mutual TLS: server's part, ours", micros(best_of_us.server), "µs");
-    report.note("mutual TLS: server's part, rustls alone", micros(best_of_rustls.server), "µs");
     let ratio = |ours: Duration, rustls: Duration| ours.as_secs_f64() / rustls.as_secs_f64();
-    let whole = ratio(best_of_us.whole, best_of_rustls.whole);
-    report.note("mutual TLS: handshakes a second, both ends on one core", 1e6 / micros(best_of_us.whole), "");
-    report.at_most("mutual TLS: both ends, against rustls alone", whole, 1.03, "×");
-    let server = ratio(best_of_us.server, best_of_rustls.server);
+    report.note("mutual TLS: rustls alone, server's part", micros(rustls.server), "µs");
+    report.note("mutual TLS: ours, server's part", micros(known.server), "µs");
+    report.note("mutual TLS: ours, both ends on one core", 1e6 / micros(known.whole), "a second");
+    let both = ratio(known.whole, rustls.whole);
+    report.at_most("mutual TLS: both ends, against rustls alone", both, 1.03, "×");
+    let server = ratio(known.server, rustls.server);
     report.at_most("mutual TLS: server's part, against rustls alone", server, 1.03, "×");
+    let first = ratio(first.server, rustls.server);
+    report.note("mutual TLS: server's part, of a client never seen", first, "×");
 }
 
 /// rustls with the same roots for all, and, like ours, without resumption.

@@ -6,8 +6,10 @@ use super::rustls::{Time, versions};
 use super::stream::TlsStream;
 use crate::clock::SharedClock;
 use crate::principal::{TlsConnection, TlsVersion};
-use crate::trust::{Bundles, Identity, Shown, TrustBundles, TrustError, TrustErrorKind, VerifyClient};
-use crate::trust::{provider, verified_peer};
+use crate::trust::provider;
+use crate::trust::{
+    Bundles, Identity, Recent, Shown, TrustBundles, TrustError, TrustErrorKind, VerifyClient,
+};
 use arc_swap::ArcSwap;
 use rustls::server::NoServerSessionStorage;
 use rustls::{ProtocolVersion, ServerConfig, ServerConnection};
@@ -40,6 +42,7 @@ pub(super) struct TlsSettings {
     pub(super) hooks: Box<[Hook]>,
     pub(super) clock: SharedClock,
     pub(super) pending: Arc<Pending>,
+    pub(super) recent: Arc<Recent>,
 }
 
 /// Whose certificates are asked for.
@@ -129,7 +132,7 @@ impl TlsAcceptor {
             () = limit => return Err(HandshakeErrorKind::TimedOut),
         };
         let (io, connection) = stream.get_mut();
-        let mut facts = facts(connection)?;
+        let mut facts = settings.facts(connection)?;
         if let Some(hello) = io.take_hello() {
             facts = facts.client_hello(hello);
         }
@@ -199,7 +202,7 @@ impl TlsSettings {
         let builder =
             match (&self.asked, current) {
                 (Some(asked), Some(current)) => builder.with_client_cert_verifier(Arc::new(
-                    VerifyClient::new(asked.bundles.clone(), current, asked.mandatory),
+                    VerifyClient::new(asked.bundles.clone(), current, asked.mandatory, self.recent.clone()),
                 )),
                 _ => builder.with_no_client_auth(),
             };
@@ -215,25 +218,25 @@ impl TlsSettings {
         }
         Ok(config)
     }
-}
 
-fn facts(connection: &ServerConnection) -> Result<TlsConnection, HandshakeErrorKind> {
-    let mut facts = match connection.peer_certificates() {
-        Some(chain) => {
-            TlsConnection::with_peer(verified_peer(chain).map_err(HandshakeErrorKind::Certificate)?)
+    fn facts(&self, connection: &ServerConnection) -> Result<TlsConnection, HandshakeErrorKind> {
+        let mut facts = match connection.peer_certificates() {
+            Some(chain) => TlsConnection::with_peer(
+                self.recent.verified_peer(chain).map_err(HandshakeErrorKind::Certificate)?,
+            ),
+            None => TlsConnection::new(),
+        };
+        facts = match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => facts.version(TlsVersion::Tls13),
+            Some(ProtocolVersion::TLSv1_2) => facts.version(TlsVersion::Tls12),
+            _ => facts,
+        };
+        if let Some(protocol) = connection.alpn_protocol() {
+            facts = facts.alpn(protocol);
         }
-        None => TlsConnection::new(),
-    };
-    facts = match connection.protocol_version() {
-        Some(ProtocolVersion::TLSv1_3) => facts.version(TlsVersion::Tls13),
-        Some(ProtocolVersion::TLSv1_2) => facts.version(TlsVersion::Tls12),
-        _ => facts,
-    };
-    if let Some(protocol) = connection.alpn_protocol() {
-        facts = facts.alpn(protocol);
+        if let Some(name) = connection.server_name() {
+            facts = facts.server_name(name);
+        }
+        Ok(facts)
     }
-    if let Some(name) = connection.server_name() {
-        facts = facts.server_name(name);
-    }
-    Ok(facts)
 }
