@@ -243,7 +243,7 @@ impl Bundles {
         let facts = read_server_chain(chain)?;
         match pinned {
             Pinned::ByName => {
-                self.check_path(chain, facts.workload.as_ref(), now, Purpose::Server, Some(name))?
+                self.check_path(chain, facts.workload.as_ref(), now, Purpose::Server, Some(name))?;
             }
             Pinned::Ids(ids) => {
                 self.check_path(chain, facts.workload.as_ref(), now, Purpose::Server, None)?;

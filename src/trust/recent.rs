@@ -3,7 +3,7 @@ use crate::principal::PeerCertificate;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::BuildHasher;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Twice as many are remembered at most.
@@ -52,12 +52,10 @@ impl Recent {
         }
     }
 
+    /// The end of a certificate is its signature, which no other has.
     fn key<C: AsRef<[u8]>>(&self, chain: &[C]) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        for certificate in chain {
-            hasher.write(certificate.as_ref());
-        }
-        hasher.finish()
+        let leaf = chain.first().map_or(&[][..], AsRef::as_ref);
+        self.hasher.hash_one(&leaf[leaf.len().saturating_sub(32)..])
     }
 
     fn state(&self) -> MutexGuard<'_, Generations> {
