@@ -1,12 +1,12 @@
 use super::verified::Verified;
-use super::{CertificateHeaderError, PeerError, PeerRules, PersonRule};
+use super::{CertificateHeader, CertificateHeaderError, PeerError, PeerRules, PersonRule};
 use crate::clock::UnixTime;
 use crate::exchange::{Check, Exchange, ForwardedCertificates, PeerFacts, Step, StepId, peer_socket};
 use crate::principal::{PeerCertificate, Principal, Workload, WorkloadId};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{Access, Route};
 use aws_lc_rs::digest::{Context, SHA256};
-use http::request;
+use http::{HeaderMap, request};
 
 /// The step of [`RequirePeerLayer`](super::RequirePeerLayer).
 #[derive(Debug)]
@@ -69,7 +69,11 @@ impl RequirePeer {
     ) -> Result<(), Refusal> {
         let now = exchange.started();
         let Shown { certificate, through } = self.shown(parts, forwarded, exchange, now)?;
+        let is_own = through.is_none();
         exchange.record(|record| record.peer = Some(PeerFacts::new(certificate.clone(), through)));
+        if is_own {
+            self.check_connection(&certificate, now)?;
+        }
         let person = self.person(&certificate);
         let lives_as_it_likes = person.is_some();
         self.check_holds(&certificate, lives_as_it_likes, now)?;
@@ -88,32 +92,18 @@ impl RequirePeer {
         now: UnixTime,
     ) -> Result<Shown, Refusal> {
         let own = exchange.tls().and_then(|tls| tls.peer_certificate());
-        if let (Some(proxies), Some(handed_on)) = (&self.rules.proxies, &self.handed_on) {
-            let workload = own.and_then(Workload::of);
-            if proxies.believes(workload.as_ref(), peer_socket(parts)) {
-                if let Some(proxy) = own {
-                    self.check_connection(proxy, now)?;
-                    self.check_holds(proxy, false, now)?;
-                }
-                let headers = forwarded.map(|forwarded| forwarded.0).unwrap_or_default();
-                let key = hash(proxies.header().values(&headers));
-                let mut unread = None;
-                let verified = handed_on.find(key, now, || {
-                    proxies.header().read(&headers).unwrap_or_else(|error| {
-                        unread = Some(error);
-                        Vec::new()
-                    })
-                });
-                let certificate = match (unread, verified) {
-                    (Some(error), _) => return Err(unreadable(error)),
-                    (None, Err(error)) => return Err(invalid(error.to_string())),
-                    (None, Ok(certificate)) => certificate,
-                };
-                return Ok(Shown { certificate, through: Some(own.cloned()) });
+        if let (Some(proxies), Some(verified)) = (&self.rules.proxies, &self.handed_on)
+            && proxies.believes(own, peer_socket(parts))
+        {
+            if let Some(proxy) = own {
+                self.check_connection(proxy, now)?;
+                self.check_holds(proxy, false, now)?;
             }
+            let headers = forwarded.map(|forwarded| forwarded.0).unwrap_or_default();
+            let certificate = handed_on(proxies.header(), verified, &headers, now)?;
+            return Ok(Shown { certificate, through: Some(own.cloned()) });
         }
         let Some(own) = own else { return Err(missing(exchange)) };
-        self.check_connection(own, now)?;
         Ok(Shown { certificate: own.clone(), through: None })
     }
 
@@ -184,6 +174,26 @@ impl RequirePeer {
             exchange.set_principal(principal.build())?;
         }
         Ok(())
+    }
+}
+
+/// What a proxy hands on, read and verified.
+fn handed_on(
+    header: &CertificateHeader,
+    verified: &Verified,
+    headers: &HeaderMap,
+    now: UnixTime,
+) -> Result<PeerCertificate, Refusal> {
+    let mut unread = None;
+    let found = verified.find(hash(header.values(headers)), now, || {
+        header.read(headers).unwrap_or_else(|error| {
+            unread = Some(error);
+            Vec::new()
+        })
+    });
+    match unread {
+        Some(error) => Err(unreadable(error)),
+        None => found.map_err(|error| invalid(error.to_string())),
     }
 }
 
