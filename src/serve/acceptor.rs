@@ -22,8 +22,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub struct TlsAcceptor {
     settings: Arc<TlsSettings>,
     protocols: Protocols,
-    /// What rustls is given, made of the bundles beside it.
-    config: Arc<ArcSwap<(Option<Arc<Bundles>>, Arc<ServerConfig>)>>,
+    made: Arc<ArcSwap<Made>>,
+}
+
+/// What rustls is given, and the bundles that it was made of.
+struct Made {
+    bundles: Option<Arc<Bundles>>,
+    config: Arc<ServerConfig>,
 }
 
 pub(super) struct TlsSettings {
@@ -89,9 +94,9 @@ impl TlsAcceptor {
 
     pub(super) fn new(settings: Arc<TlsSettings>, protocols: Protocols) -> Result<Self, TrustError> {
         let bundles = settings.asked.as_ref().map(|asked| asked.bundles.current());
-        let config = settings.configure(bundles.as_deref(), protocols)?;
-        let config = Arc::new(ArcSwap::from_pointee((bundles, Arc::new(config))));
-        Ok(Self { settings, protocols, config })
+        let config = Arc::new(settings.configure(bundles.as_deref(), protocols)?);
+        let made = Arc::new(ArcSwap::from_pointee(Made { bundles, config }));
+        Ok(Self { settings, protocols, made })
     }
 
     /// The same, offering other protocols.
@@ -153,22 +158,22 @@ impl TlsAcceptor {
 
     /// What rustls is given, with the names of the roots that are believed now.
     pub(super) fn config(&self) -> Arc<ServerConfig> {
-        let made = self.config.load();
-        let Some(asked) = &self.settings.asked else { return made.1.clone() };
+        let made = self.made.load();
+        let Some(asked) = &self.settings.asked else { return made.config.clone() };
         let current = asked.bundles.current();
-        if made.0.as_ref().is_some_and(|bundles| Arc::ptr_eq(bundles, &current)) {
-            return made.1.clone();
+        if made.bundles.as_ref().is_some_and(|bundles| Arc::ptr_eq(bundles, &current)) {
+            return made.config.clone();
         }
         match self.settings.configure(Some(&current), self.protocols) {
             Ok(config) => {
                 let config = Arc::new(config);
-                self.config.store(Arc::new((Some(current), config.clone())));
+                self.made.store(Arc::new(Made { bundles: Some(current), config: config.clone() }));
                 config
             }
             // Its verifier goes by the new bundles all the same; only the names that clients are told are the old ones.
             Err(error) => {
                 tracing::error!(%error, "clients are told the old names of roots");
-                made.1.clone()
+                made.config.clone()
             }
         }
     }
