@@ -166,6 +166,7 @@ pub struct PeerFacts {
     pub through: Option<Option<PeerCertificate>>,
 }
 
+#[cfg(feature = "tls")]
 impl PeerFacts {
     pub(crate) fn new(certificate: PeerCertificate, through: Option<Option<PeerCertificate>>) -> Self {
         Self { certificate, through }
