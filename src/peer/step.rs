@@ -53,10 +53,12 @@ impl Step for RequirePeer {
     }
 }
 
-/// What a request has shown: the certificate, and the proxy that handed it on.
-struct Shown {
-    certificate: PeerCertificate,
-    through: Option<Option<PeerCertificate>>,
+/// What a request has shown.
+enum Shown<'a> {
+    /// The certificate of its connection.
+    Own(&'a PeerCertificate),
+    /// One that a proxy handed on, which has shown its own or none.
+    HandedOn { certificate: PeerCertificate, proxy: Option<&'a PeerCertificate> },
 }
 
 impl RequirePeer {
@@ -68,29 +70,36 @@ impl RequirePeer {
         exchange: &Exchange,
     ) -> Result<(), Refusal> {
         let now = exchange.started();
-        let Shown { certificate, through } = self.shown(parts, forwarded, exchange, now)?;
-        let is_own = through.is_none();
-        exchange.record(|record| record.peer = Some(PeerFacts::new(certificate.clone(), through)));
-        if is_own {
-            self.check_connection(&certificate, now)?;
-        }
-        let person = self.person(&certificate);
+        let shown = self.shown(parts, forwarded, exchange, now)?;
+        let certificate = match &shown {
+            // The record finds it by itself.
+            Shown::Own(certificate) => {
+                self.check_connection(certificate, now)?;
+                certificate
+            }
+            Shown::HandedOn { certificate, proxy } => {
+                let facts = PeerFacts::new(certificate.clone(), Some(proxy.cloned()));
+                exchange.record(|record| record.peer = Some(facts));
+                certificate
+            }
+        };
+        let person = self.person(certificate);
         let lives_as_it_likes = person.is_some();
-        self.check_holds(&certificate, lives_as_it_likes, now)?;
+        self.check_holds(certificate, lives_as_it_likes, now)?;
         match person {
-            Some(rule) => enter_person(rule, &certificate, route, exchange),
-            None => self.enter_machine(&certificate, route, exchange),
+            Some(rule) => enter_person(rule, certificate, route, exchange),
+            None => self.enter_machine(certificate, route, exchange),
         }
     }
 
     /// The certificate that counts: the connection's own, or the one that a proxy hands on, verified.
-    fn shown(
+    fn shown<'a>(
         &self,
         parts: &request::Parts,
         forwarded: Option<ForwardedCertificates>,
-        exchange: &Exchange,
+        exchange: &'a Exchange,
         now: UnixTime,
-    ) -> Result<Shown, Refusal> {
+    ) -> Result<Shown<'a>, Refusal> {
         let own = exchange.tls().and_then(|tls| tls.peer_certificate());
         if let (Some(proxies), Some(verified)) = (&self.rules.proxies, &self.handed_on)
             && proxies.believes(own, peer_socket(parts))
@@ -101,10 +110,9 @@ impl RequirePeer {
             }
             let headers = forwarded.map(|forwarded| forwarded.0).unwrap_or_default();
             let certificate = handed_on(proxies.header(), verified, &headers, now)?;
-            return Ok(Shown { certificate, through: Some(own.cloned()) });
+            return Ok(Shown::HandedOn { certificate, proxy: own });
         }
-        let Some(own) = own else { return Err(missing(exchange)) };
-        Ok(Shown { certificate: own.clone(), through: None })
+        own.map(Shown::Own).ok_or_else(|| missing(exchange))
     }
 
     /// Whether the bundles, which may have changed since the handshake, still vouch for it.
@@ -165,15 +173,15 @@ impl RequirePeer {
             return Err(forbidden(format!("{} is not one of the workloads of this route", workload.id()))
                 .rule("peer:route"));
         }
-        exchange.set_workload(workload.clone())?;
-        if *route.access() == Access::Machines {
-            let mut principal = Principal::of_workload(workload);
-            if let Some(plan) = &self.rules.plan {
-                principal = principal.plan(plan.clone());
-            }
-            exchange.set_principal(principal.build())?;
+        if *route.access() != Access::Machines {
+            return exchange.set_workload(workload);
         }
-        Ok(())
+        exchange.set_workload(workload.clone())?;
+        let mut principal = Principal::of_workload(workload);
+        if let Some(plan) = &self.rules.plan {
+            principal = principal.plan(plan.clone());
+        }
+        exchange.set_principal(principal.build())
     }
 }
 
