@@ -1,15 +1,11 @@
 use crate::clock::UnixTime;
-use crate::exchange::{Context, End, Exchange, PeerFacts, Ran, Record, StepId};
+use crate::exchange::{End, Exchange, PeerFacts, Record, StepId};
 use crate::payload::{Coverage, Finding};
-use crate::principal::{
-    AddressPrefix, Application, ClientAddress, Hex, PeerCertificate, Principal, Subject, TenantId,
-};
+use crate::principal::{AddressPrefix, Application, Hex, PeerCertificate, Principal, Subject, TenantId};
 use crate::refusal::{Refusal, RefusalKind, escaped};
-use http::Method;
 use jiff::Timestamp;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,25 +71,6 @@ impl AuditEntry {
             refusal: exchange.refusal(),
             record: exchange.record(|record| record.clone()),
             config,
-            aggregate: None,
-            dropped_so_far: 0,
-        }
-    }
-
-    /// The record of a connection whose handshake failed with this refusal: there was no request.
-    pub(super) fn of_handshake(context: &Context, address: IpAddr, refusal: Refusal) -> Self {
-        Self {
-            time: context.clock().now(),
-            request_id: context.ids().next(),
-            client_request_id: None,
-            client: Some(ClientAddress::new(address).to_string()),
-            route: None,
-            action: None,
-            principal: None,
-            end: End::Refused,
-            refusal: Some(refusal),
-            record: Record::new(Method::default(), [Ran::NotReached; StepId::COUNT]),
-            config: None,
             aggregate: None,
             dropped_so_far: 0,
         }

@@ -31,6 +31,8 @@
 //! ```
 
 mod entry;
+#[cfg(feature = "tls")]
+mod handshake;
 mod json;
 mod lane;
 mod layer;
