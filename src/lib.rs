@@ -69,7 +69,7 @@
 #![cfg_attr(feature = "axum", doc = "| [`extract`] | axum extractors |")]
 #![cfg_attr(
     feature = "testing",
-    doc = "| [`testing`] | an issuer, a clock, a principal of your choice, the suite that every layer passes |"
+    doc = "| [`testing`] | an issuer, an authority, a clock, a principal of your choice, the suite that every layer passes |"
 )]
 //!
 //! # Features
@@ -81,7 +81,7 @@
 //! | `inflate` | | request bodies in gzip, deflate, Brotli and Zstandard; without it they are 415 |
 //! | `metrics` | | counters and a histogram through the `metrics` facade |
 //! | `tls` | | client certificates of machines and people, a TLS acceptor and server, TLS for calls to others |
-//! | `testing` | | `Issuer`, `FakeClock`, `as_principal`, the conformance suite for layers |
+//! | `testing` | | `Issuer`, `CertificateAuthority`, `FakeClock`, `as_principal`, the conformance suite for layers |
 //! | `full` | | all of them |
 //!
 //! Enabling a feature never changes a default.

@@ -5,6 +5,8 @@
 
 mod answer;
 mod gate;
+#[cfg(feature = "tls")]
+mod handshake;
 mod measure;
 mod parts;
 #[cfg(feature = "tls")]
@@ -33,6 +35,8 @@ fn main() {
         ("inspect", parts::inspect),
         ("budget", store::reserve_and_settle),
         ("answer", answer::streamed),
+        #[cfg(feature = "tls")]
+        ("handshake", handshake::handshakes),
         ("gate", gate::whole),
         ("socket", gate::behind_a_socket),
     ];

@@ -55,7 +55,10 @@ async fn ask(encoding: &str, body: Bytes) -> (StatusCode, Bytes) {
     let route = Route::post("/").dialect(AnyJson).scope("any");
     let routes = RouteTable::new([route]).expect("the route is fine");
     let read = ReadPayloadLayer::builder().max_bytes(LIMIT).build();
-    let service = MatchRouteLayer::builder(routes).edge(EdgeRules::default().danger_plaintext()).build().layer(read.layer(echo));
+    let service = MatchRouteLayer::builder(routes)
+        .edge(EdgeRules::default().danger_plaintext())
+        .build()
+        .layer(read.layer(echo));
 
     let mut request = Request::post("/")
         .header("content-type", "application/json")

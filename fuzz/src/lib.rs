@@ -16,6 +16,7 @@ pub mod inspect;
 pub mod json;
 pub mod jws;
 pub mod sse;
+pub mod x509;
 
 /// One target: its name, its check, its first inputs.
 pub struct Target {
@@ -35,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "json", check: json::check, seeds: json::seeds },
     Target { name: "jws", check: jws::check, seeds: jws::seeds },
     Target { name: "sse", check: sse::check, seeds: sse::seeds },
+    Target { name: "x509", check: x509::check, seeds: x509::seeds },
 ];
 
 /// Writes the seeds of one target into the folder that `PORTCULLIS_SEEDS` names, if it does, before fuzzing begins.

@@ -1,16 +1,14 @@
 use crate::clock::UnixTime;
-use crate::exchange::{Context, End, Exchange, PeerFacts, Ran, Record, RequestId, StepId, UnreadFacts};
+use crate::exchange::{End, Exchange, PeerFacts, Record, RequestId, StepId, UnreadFacts};
 use crate::payload::{Coverage, Finding};
 use crate::principal::{
     AddressPrefix, Application, ClientAddress, Hex, PeerCertificate, Principal, Subject, TenantId,
 };
 use crate::refusal::{Refusal, RefusalKind, escaped};
 use crate::route::Route;
-use http::Method;
 use jiff::Timestamp;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,24 +83,6 @@ impl AuditEntry {
     /// What was asked for.
     pub fn action(&self) -> Option<&str> {
         self.route.as_deref().map(|route| route.action_name().as_str())
-    }
-
-    /// The record of a connection whose handshake failed with this refusal: there was no request.
-    pub(super) fn of_handshake(context: &Context, address: IpAddr, refusal: Refusal) -> Self {
-        Self {
-            time: context.clock().now(),
-            request_id: context.ids().next(),
-            client_request_id: None,
-            client: Some(ClientAddress::new(address)),
-            route: None,
-            principal: None,
-            end: End::Refused,
-            refusal: Some(refusal),
-            record: Record::new(Method::default(), [Ran::NotReached; StepId::COUNT]),
-            config: None,
-            aggregate: None,
-            dropped_so_far: 0,
-        }
     }
 
     /// Whether there was no request, because the handshake failed.

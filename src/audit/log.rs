@@ -6,12 +6,8 @@ use super::slots::{Slot, Slots};
 use super::worker;
 use crate::clock::SharedClock;
 use crate::principal::AddressPrefix;
-#[cfg(feature = "tls")]
-use crate::{exchange::Context, principal::ClientAddress, refusal::Refusal};
 use std::fmt;
 use std::io;
-#[cfg(feature = "tls")]
-use std::net::IpAddr;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use thiserror::Error;
@@ -87,15 +83,6 @@ impl AuditLog {
                 return;
             }
         }
-    }
-
-    /// Counts a handshake that failed, by address and kind of failure, in the lane of requests without an identity: the
-    /// refusal's rule is the kind, its cause says more.
-    #[cfg(feature = "tls")]
-    pub(crate) fn note_handshake(&self, context: &Context, address: IpAddr, refusal: Refusal) {
-        let prefix = Some(ClientAddress::new(address).prefix());
-        let entry = AuditEntry::of_handshake(context, address, refusal);
-        self.0.write_ready(self.0.lane.fold(Box::new(entry), prefix, context.clock()));
     }
 
     pub(super) fn reserve(&self) -> Place {

@@ -32,6 +32,8 @@
 //! ```
 
 mod entry;
+#[cfg(feature = "tls")]
+mod handshake;
 mod json;
 mod lane;
 mod layer;

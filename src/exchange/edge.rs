@@ -110,6 +110,7 @@ impl EdgeRules {
         self
     }
 
+    #[cfg(feature = "tls")]
     /// Takes these headers out of every request, beside the usual ones, and keeps them for the layer that believes a proxy.
     pub(crate) fn certificate_headers(mut self, names: impl IntoIterator<Item = HeaderName>) -> Self {
         self.certificate_headers = names.into_iter().collect();

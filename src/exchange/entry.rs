@@ -7,6 +7,7 @@ use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{NoRoute, RouteTable};
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW};
 use http::{HeaderMap, HeaderValue, Method, request};
+#[cfg(any(feature = "axum", feature = "tls"))]
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tower_layer::Layer;
@@ -195,6 +196,7 @@ fn reached(parts: &request::Parts) -> Reached {
     }
 }
 
+#[cfg(feature = "tls")]
 /// The address at the other end of the socket, whatever was forwarded over it.
 pub(crate) fn peer_socket(parts: &request::Parts) -> Option<SocketAddr> {
     match reached(parts) {

@@ -30,8 +30,10 @@ mod tests;
 pub use crate::body::CheckedBody;
 pub use context::{Context, RequestId, RequestIds};
 pub use edge::{EdgeError, EdgeRules};
+#[cfg(feature = "tls")]
 pub(crate) use entry::peer_socket;
 pub use entry::{MatchRouteLayer, MatchRouteLayerBuilder};
+#[cfg(feature = "tls")]
 pub(crate) use forwarded::ForwardedCertificates;
 pub use observer::{AnswerObserver, Cut, End, Released, Stage};
 pub(crate) use pipeline::Pipeline;

@@ -110,7 +110,8 @@ pub struct Record {
     pub method: Method,
     /// Whether each control ran, by [`StepId`].
     pub ran: [Ran; StepId::COUNT],
-    /// The certificate of the machine that called, whether it was let in or not.
+    /// The certificate of the machine that called, whether it was let in or not; that of the connection once the exchange has
+    /// ended.
     pub peer: Option<PeerFacts>,
     /// How the caller was authenticated.
     pub credential: Option<CredentialFacts>,
@@ -169,6 +170,7 @@ pub struct PeerFacts {
     pub through: Option<Option<PeerCertificate>>,
 }
 
+#[cfg(feature = "tls")]
 impl PeerFacts {
     pub(crate) fn new(certificate: PeerCertificate, through: Option<Option<PeerCertificate>>) -> Self {
         Self { certificate, through }

@@ -2,7 +2,7 @@ mod connection;
 
 use super::observer::{AnswerObserver, End, Stage};
 use super::pipeline::{Observers, Pipeline};
-use super::{Context, Ran, Record, RequestId, StepId};
+use super::{Context, PeerFacts, Ran, Record, RequestId, StepId};
 use crate::clock::{SharedClock, UnixTime};
 use crate::payload::{Document, Edit, PayloadFacts};
 use crate::principal::{ClientAddress, Principal, TlsConnection, Workload};
@@ -316,7 +316,11 @@ impl Exchange {
 
     pub(super) fn note_end(&self, end: End) {
         let duration = self.clock().elapsed().saturating_sub(self.0.started_at);
+        let shown = self.tls().and_then(|tls| tls.peer_certificate());
         let mut state = self.state();
+        if let (None, Some(shown)) = (&state.record.peer, shown) {
+            state.record.peer = Some(PeerFacts { certificate: shown.clone(), through: None });
+        }
         state.record.end = Some(end);
         state.record.duration = Some(duration);
     }

@@ -51,8 +51,6 @@ mod people;
 mod proxy;
 mod rules;
 mod step;
-#[cfg(test)]
-mod tests;
 mod verified;
 
 pub use error::{PeerError, PeerErrorKind};

@@ -1,5 +1,5 @@
 use super::{CertificateHeader, PeerError, PeerErrorKind};
-use crate::principal::{Network, Workload, WorkloadPattern};
+use crate::principal::{Network, PeerCertificate, Workload, WorkloadPattern};
 use crate::trust::TrustBundles;
 use std::fmt;
 use std::net::SocketAddr;
@@ -65,10 +65,12 @@ impl TlsProxies {
     }
 
     /// Whether a connection is one of these proxies', by its certificate or, where it has shown none, by its address.
-    pub(super) fn believes(&self, workload: Option<&Workload>, socket: Option<SocketAddr>) -> bool {
-        let by_name =
-            workload.is_some_and(|workload| self.workloads.iter().any(|pattern| pattern.matches(workload)));
-        by_name || socket.is_some_and(|socket| self.networks.iter().any(|net| net.contains(socket.ip())))
+    pub(super) fn believes(&self, own: Option<&PeerCertificate>, socket: Option<SocketAddr>) -> bool {
+        let Some(own) = own else {
+            return socket.is_some_and(|socket| self.networks.iter().any(|net| net.contains(socket.ip())));
+        };
+        let workload = Workload::of(own);
+        workload.is_some_and(|workload| self.workloads.iter().any(|pattern| pattern.matches(&workload)))
     }
 }
 

@@ -1,12 +1,12 @@
 use super::verified::Verified;
-use super::{CertificateHeaderError, PeerError, PeerRules, PersonRule};
+use super::{CertificateHeader, CertificateHeaderError, PeerError, PeerRules, PersonRule};
 use crate::clock::UnixTime;
 use crate::exchange::{Check, Exchange, ForwardedCertificates, PeerFacts, Step, StepId, peer_socket};
 use crate::principal::{PeerCertificate, Principal, Workload, WorkloadId};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{Access, Route};
 use aws_lc_rs::digest::{Context, SHA256};
-use http::request;
+use http::{HeaderMap, request};
 
 /// The step of [`RequirePeerLayer`](super::RequirePeerLayer).
 #[derive(Debug)]
@@ -53,10 +53,12 @@ impl Step for RequirePeer {
     }
 }
 
-/// What a request has shown: the certificate, and the proxy that handed it on.
-struct Shown {
-    certificate: PeerCertificate,
-    through: Option<Option<PeerCertificate>>,
+/// What a request has shown.
+enum Shown<'a> {
+    /// The certificate of its connection.
+    Own(&'a PeerCertificate),
+    /// One that a proxy handed on, which has shown its own or none.
+    HandedOn { certificate: PeerCertificate, proxy: Option<&'a PeerCertificate> },
 }
 
 impl RequirePeer {
@@ -68,53 +70,49 @@ impl RequirePeer {
         exchange: &Exchange,
     ) -> Result<(), Refusal> {
         let now = exchange.started();
-        let Shown { certificate, through } = self.shown(parts, forwarded, exchange, now)?;
-        exchange.record(|record| record.peer = Some(PeerFacts::new(certificate.clone(), through)));
-        let person = self.person(&certificate);
+        let shown = self.shown(parts, forwarded, exchange, now)?;
+        let certificate = match &shown {
+            // The record finds it by itself.
+            Shown::Own(certificate) => {
+                self.check_connection(certificate, now)?;
+                certificate
+            }
+            Shown::HandedOn { certificate, proxy } => {
+                let facts = PeerFacts::new(certificate.clone(), Some(proxy.cloned()));
+                exchange.record(|record| record.peer = Some(facts));
+                certificate
+            }
+        };
+        let person = self.person(certificate);
         let lives_as_it_likes = person.is_some();
-        self.check_holds(&certificate, lives_as_it_likes, now)?;
+        self.check_holds(certificate, lives_as_it_likes, now)?;
         match person {
-            Some(rule) => enter_person(rule, &certificate, route, exchange),
-            None => self.enter_machine(&certificate, route, exchange),
+            Some(rule) => enter_person(rule, certificate, route, exchange),
+            None => self.enter_machine(certificate, route, exchange),
         }
     }
 
     /// The certificate that counts: the connection's own, or the one that a proxy hands on, verified.
-    fn shown(
+    fn shown<'a>(
         &self,
         parts: &request::Parts,
         forwarded: Option<ForwardedCertificates>,
-        exchange: &Exchange,
+        exchange: &'a Exchange,
         now: UnixTime,
-    ) -> Result<Shown, Refusal> {
+    ) -> Result<Shown<'a>, Refusal> {
         let own = exchange.tls().and_then(|tls| tls.peer_certificate());
-        if let (Some(proxies), Some(handed_on)) = (&self.rules.proxies, &self.handed_on) {
-            let workload = own.and_then(Workload::of);
-            if proxies.believes(workload.as_ref(), peer_socket(parts)) {
-                if let Some(proxy) = own {
-                    self.check_connection(proxy, now)?;
-                    self.check_holds(proxy, false, now)?;
-                }
-                let headers = forwarded.map(|forwarded| forwarded.0).unwrap_or_default();
-                let key = hash(proxies.header().values(&headers));
-                let mut unread = None;
-                let verified = handed_on.find(key, now, || {
-                    proxies.header().read(&headers).unwrap_or_else(|error| {
-                        unread = Some(error);
-                        Vec::new()
-                    })
-                });
-                let certificate = match (unread, verified) {
-                    (Some(error), _) => return Err(unreadable(error)),
-                    (None, Err(error)) => return Err(invalid(error.to_string())),
-                    (None, Ok(certificate)) => certificate,
-                };
-                return Ok(Shown { certificate, through: Some(own.cloned()) });
+        if let (Some(proxies), Some(verified)) = (&self.rules.proxies, &self.handed_on)
+            && proxies.believes(own, peer_socket(parts))
+        {
+            if let Some(proxy) = own {
+                self.check_connection(proxy, now)?;
+                self.check_holds(proxy, false, now)?;
             }
+            let headers = forwarded.map(|forwarded| forwarded.0).unwrap_or_default();
+            let certificate = handed_on(proxies.header(), verified, &headers, now)?;
+            return Ok(Shown::HandedOn { certificate, proxy: own });
         }
-        let Some(own) = own else { return Err(missing(exchange)) };
-        self.check_connection(own, now)?;
-        Ok(Shown { certificate: own.clone(), through: None })
+        own.map(Shown::Own).ok_or_else(|| missing(exchange))
     }
 
     /// Whether the bundles, which may have changed since the handshake, still vouch for it.
@@ -175,15 +173,35 @@ impl RequirePeer {
             return Err(forbidden(format!("{} is not one of the workloads of this route", workload.id()))
                 .rule("peer:route"));
         }
-        exchange.set_workload(workload.clone())?;
-        if *route.access() == Access::Machines {
-            let mut principal = Principal::of_workload(workload);
-            if let Some(plan) = &self.rules.plan {
-                principal = principal.plan(plan.clone());
-            }
-            exchange.set_principal(principal.build())?;
+        if *route.access() != Access::Machines {
+            return exchange.set_workload(workload);
         }
-        Ok(())
+        exchange.set_workload(workload.clone())?;
+        let mut principal = Principal::of_workload(workload);
+        if let Some(plan) = &self.rules.plan {
+            principal = principal.plan(plan.clone());
+        }
+        exchange.set_principal(principal.build())
+    }
+}
+
+/// What a proxy hands on, read and verified.
+fn handed_on(
+    header: &CertificateHeader,
+    verified: &Verified,
+    headers: &HeaderMap,
+    now: UnixTime,
+) -> Result<PeerCertificate, Refusal> {
+    let mut unread = None;
+    let found = verified.find(hash(header.values(headers)), now, || {
+        header.read(headers).unwrap_or_else(|error| {
+            unread = Some(error);
+            Vec::new()
+        })
+    });
+    match unread {
+        Some(error) => Err(unreadable(error)),
+        None => found.map_err(|error| invalid(error.to_string())),
     }
 }
 

@@ -35,7 +35,8 @@ impl Verified {
         Self { bundles, seen: RwLock::new(Seen { by, certificates: HashMap::new() }) }
     }
 
-    /// Remembers a certificate that was verified elsewhere, by the bundles in force.
+    /// The certificate of a chain, if it holds by the bundles in force: from memory when the same `key`, which must stand for the
+    /// whole chain or its leaf, was verified lately, else worked out.
     pub(super) fn find<C: AsRef<[u8]>>(
         &self,
         key: [u8; 32],

@@ -12,7 +12,6 @@ pub struct PeerCertificate(Arc<CertificateFacts>);
 
 /// What is read of a chain. Only who has verified it makes a [`PeerCertificate`] of it.
 #[derive(Clone)]
-#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only the feature `tls` reads certificates"))]
 pub(crate) struct CertificateFacts {
     /// The certificates in DER, the leaf first.
     pub(crate) chain: Box<[Box<[u8]>]>,

@@ -6,8 +6,10 @@ use super::rustls::{Time, versions};
 use super::stream::TlsStream;
 use crate::clock::SharedClock;
 use crate::principal::{TlsConnection, TlsVersion};
-use crate::trust::{Bundles, Identity, Shown, TrustBundles, TrustError, TrustErrorKind, VerifyClient};
-use crate::trust::{provider, verified_peer};
+use crate::trust::provider;
+use crate::trust::{
+    Bundles, Identity, Recent, Shown, TrustBundles, TrustError, TrustErrorKind, VerifyClient,
+};
 use arc_swap::ArcSwap;
 use rustls::server::NoServerSessionStorage;
 use rustls::{ProtocolVersion, ServerConfig, ServerConnection};
@@ -22,8 +24,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub struct TlsAcceptor {
     settings: Arc<TlsSettings>,
     protocols: Protocols,
-    /// What rustls is given, made of the bundles beside it.
-    config: Arc<ArcSwap<(Option<Arc<Bundles>>, Arc<ServerConfig>)>>,
+    made: Arc<ArcSwap<Made>>,
+}
+
+/// What rustls is given, and the bundles that it was made of.
+struct Made {
+    bundles: Option<Arc<Bundles>>,
+    config: Arc<ServerConfig>,
 }
 
 pub(super) struct TlsSettings {
@@ -35,6 +42,7 @@ pub(super) struct TlsSettings {
     pub(super) hooks: Box<[Hook]>,
     pub(super) clock: SharedClock,
     pub(super) pending: Arc<Pending>,
+    pub(super) recent: Arc<Recent>,
 }
 
 /// Whose certificates are asked for.
@@ -89,9 +97,9 @@ impl TlsAcceptor {
 
     pub(super) fn new(settings: Arc<TlsSettings>, protocols: Protocols) -> Result<Self, TrustError> {
         let bundles = settings.asked.as_ref().map(|asked| asked.bundles.current());
-        let config = settings.configure(bundles.as_deref(), protocols)?;
-        let config = Arc::new(ArcSwap::from_pointee((bundles, Arc::new(config))));
-        Ok(Self { settings, protocols, config })
+        let config = Arc::new(settings.configure(bundles.as_deref(), protocols)?);
+        let made = Arc::new(ArcSwap::from_pointee(Made { bundles, config }));
+        Ok(Self { settings, protocols, made })
     }
 
     /// The same, offering other protocols.
@@ -124,7 +132,7 @@ impl TlsAcceptor {
             () = limit => return Err(HandshakeErrorKind::TimedOut),
         };
         let (io, connection) = stream.get_mut();
-        let mut facts = facts(connection)?;
+        let mut facts = settings.facts(connection)?;
         if let Some(hello) = io.take_hello() {
             facts = facts.client_hello(hello);
         }
@@ -153,22 +161,22 @@ impl TlsAcceptor {
 
     /// What rustls is given, with the names of the roots that are believed now.
     pub(super) fn config(&self) -> Arc<ServerConfig> {
-        let made = self.config.load();
-        let Some(asked) = &self.settings.asked else { return made.1.clone() };
+        let made = self.made.load();
+        let Some(asked) = &self.settings.asked else { return made.config.clone() };
         let current = asked.bundles.current();
-        if made.0.as_ref().is_some_and(|bundles| Arc::ptr_eq(bundles, &current)) {
-            return made.1.clone();
+        if made.bundles.as_ref().is_some_and(|bundles| Arc::ptr_eq(bundles, &current)) {
+            return made.config.clone();
         }
         match self.settings.configure(Some(&current), self.protocols) {
             Ok(config) => {
                 let config = Arc::new(config);
-                self.config.store(Arc::new((Some(current), config.clone())));
+                self.made.store(Arc::new(Made { bundles: Some(current), config: config.clone() }));
                 config
             }
             // Its verifier goes by the new bundles all the same; only the names that clients are told are the old ones.
             Err(error) => {
                 tracing::error!(%error, "clients are told the old names of roots");
-                made.1.clone()
+                made.config.clone()
             }
         }
     }
@@ -194,7 +202,7 @@ impl TlsSettings {
         let builder =
             match (&self.asked, current) {
                 (Some(asked), Some(current)) => builder.with_client_cert_verifier(Arc::new(
-                    VerifyClient::new(asked.bundles.clone(), current, asked.mandatory),
+                    VerifyClient::new(asked.bundles.clone(), current, asked.mandatory, self.recent.clone()),
                 )),
                 _ => builder.with_no_client_auth(),
             };
@@ -210,25 +218,25 @@ impl TlsSettings {
         }
         Ok(config)
     }
-}
 
-fn facts(connection: &ServerConnection) -> Result<TlsConnection, HandshakeErrorKind> {
-    let mut facts = match connection.peer_certificates() {
-        Some(chain) => {
-            TlsConnection::with_peer(verified_peer(chain).map_err(HandshakeErrorKind::Certificate)?)
+    fn facts(&self, connection: &ServerConnection) -> Result<TlsConnection, HandshakeErrorKind> {
+        let mut facts = match connection.peer_certificates() {
+            Some(chain) => TlsConnection::with_peer(
+                self.recent.verified_peer(chain).map_err(HandshakeErrorKind::Certificate)?,
+            ),
+            None => TlsConnection::new(),
+        };
+        facts = match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => facts.version(TlsVersion::Tls13),
+            Some(ProtocolVersion::TLSv1_2) => facts.version(TlsVersion::Tls12),
+            _ => facts,
+        };
+        if let Some(protocol) = connection.alpn_protocol() {
+            facts = facts.alpn(protocol);
         }
-        None => TlsConnection::new(),
-    };
-    facts = match connection.protocol_version() {
-        Some(ProtocolVersion::TLSv1_3) => facts.version(TlsVersion::Tls13),
-        Some(ProtocolVersion::TLSv1_2) => facts.version(TlsVersion::Tls12),
-        _ => facts,
-    };
-    if let Some(protocol) = connection.alpn_protocol() {
-        facts = facts.alpn(protocol);
+        if let Some(name) = connection.server_name() {
+            facts = facts.server_name(name);
+        }
+        Ok(facts)
     }
-    if let Some(name) = connection.server_name() {
-        facts = facts.server_name(name);
-    }
-    Ok(facts)
 }

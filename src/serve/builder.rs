@@ -132,6 +132,7 @@ impl TlsAcceptorBuilder {
             time_limit: self.time_limit,
             hooks: hooks.into(),
             clock: self.clock,
+            recent: Arc::default(),
             pending: Arc::new(Pending::new(self.most_pending, self.most_pending_of_one)),
         };
         TlsAcceptor::new(Arc::new(settings), Protocols::Both)

@@ -2,7 +2,7 @@ use super::path::{Purpose, Revocation, Roots};
 use super::reload::{COOL_DOWN, Reloading};
 use super::{Pem, TrustError, TrustErrorKind, read_chain, read_server_chain};
 use crate::clock::{SharedClock, SystemClock, UnixTime};
-use crate::principal::{CertificateFacts, PeerCertificate, SpiffeId, TrustDomain, WorkloadId};
+use crate::principal::{PeerCertificate, SpiffeId, TrustDomain, WorkloadId};
 use rustls::DistinguishedName;
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::collections::BTreeMap;
@@ -215,6 +215,12 @@ impl Bundles {
         self.verify(chain, now, Purpose::Client)
     }
 
+    /// Verifies the chain of a client that was read before.
+    pub(super) fn verify_again(&self, known: &PeerCertificate, now: UnixTime) -> Result<(), TrustError> {
+        let chain: Vec<&[u8]> = known.chain().collect();
+        self.check_path(&chain, known.workload(), now, Purpose::Client, None)
+    }
+
     pub(super) fn verify<C: AsRef<[u8]>>(
         &self,
         chain: &[C],
@@ -222,7 +228,7 @@ impl Bundles {
         purpose: Purpose,
     ) -> Result<PeerCertificate, TrustError> {
         let facts = read_chain(chain)?;
-        self.check_path(chain, &facts, now, purpose, None)?;
+        self.check_path(chain, facts.workload.as_ref(), now, purpose, None)?;
         Ok(PeerCertificate::verified(facts))
     }
 
@@ -236,9 +242,11 @@ impl Bundles {
     ) -> Result<PeerCertificate, TrustError> {
         let facts = read_server_chain(chain)?;
         match pinned {
-            Pinned::ByName => self.check_path(chain, &facts, now, Purpose::Server, Some(name))?,
+            Pinned::ByName => {
+                self.check_path(chain, facts.workload.as_ref(), now, Purpose::Server, Some(name))?;
+            }
             Pinned::Ids(ids) => {
-                self.check_path(chain, &facts, now, Purpose::Server, None)?;
+                self.check_path(chain, facts.workload.as_ref(), now, Purpose::Server, None)?;
                 let is_pinned = |id: &WorkloadId| matches!(id, WorkloadId::Spiffe(id) if ids.contains(id));
                 if !facts.workload.as_ref().is_some_and(is_pinned) {
                     let seen =
@@ -253,12 +261,12 @@ impl Bundles {
     fn check_path<C: AsRef<[u8]>>(
         &self,
         chain: &[C],
-        facts: &CertificateFacts,
+        workload: Option<&WorkloadId>,
         now: UnixTime,
         purpose: Purpose,
         name: Option<&ServerName<'_>>,
     ) -> Result<(), TrustError> {
-        let roots = match &facts.workload {
+        let roots = match workload {
             Some(WorkloadId::Spiffe(id)) => {
                 let domain = id.trust_domain();
                 let unknown = || TrustErrorKind::UnknownTrustDomain(domain.clone());

@@ -36,6 +36,7 @@ mod identity;
 mod path;
 mod pem;
 mod provider;
+mod recent;
 mod reload;
 mod strict;
 #[cfg(test)]
@@ -51,4 +52,5 @@ pub(crate) use identity::Shown;
 pub use identity::{Identity, IdentityBuilder};
 pub use pem::Pem;
 pub(crate) use provider::provider;
-pub(crate) use verifier::{VerifyClient, VerifyServer, trust_error, verified_peer};
+pub(crate) use recent::Recent;
+pub(crate) use verifier::{VerifyClient, VerifyServer, trust_error};

@@ -3,9 +3,8 @@
 use super::bundles::{Bundles, Pinned};
 use super::path::Purpose;
 use super::provider::algorithms;
-use super::{TrustBundles, TrustError, TrustErrorKind, read_chain};
+use super::{Recent, TrustBundles, TrustError, TrustErrorKind};
 use crate::clock::UnixTime;
-use crate::principal::PeerCertificate;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime as PkiTime};
@@ -21,12 +20,18 @@ pub(crate) struct VerifyClient {
     bundles: TrustBundles,
     hints: Box<[DistinguishedName]>,
     mandatory: bool,
+    recent: Arc<Recent>,
 }
 
 impl VerifyClient {
     /// Believes `bundles` as they are when a client comes; tells it of the roots that `current` has.
-    pub(crate) fn new(bundles: TrustBundles, current: &Bundles, mandatory: bool) -> Self {
-        Self { bundles, hints: current.hints(), mandatory }
+    pub(crate) fn new(
+        bundles: TrustBundles,
+        current: &Bundles,
+        mandatory: bool,
+        recent: Arc<Recent>,
+    ) -> Self {
+        Self { bundles, hints: current.hints(), mandatory, recent }
     }
 }
 
@@ -45,9 +50,15 @@ impl ClientCertVerifier for VerifyClient {
         intermediates: &[CertificateDer<'_>],
         now: PkiTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified =
-            self.bundles.current().verify(&chain(end_entity, intermediates), time(now), Purpose::Client);
-        verified.map(|_| ClientCertVerified::assertion()).map_err(refuse)
+        let (chain, now, bundles) = (chain(end_entity, intermediates), time(now), self.bundles.current());
+        match self.recent.find(&chain) {
+            Some(known) => bundles.verify_again(&known, now).map_err(refuse)?,
+            None => {
+                let verified = bundles.verify(&chain, now, Purpose::Client).map_err(refuse)?;
+                self.recent.keep(&chain, verified);
+            }
+        }
+        Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -117,11 +128,6 @@ impl ServerCertVerifier for VerifyServer {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         algorithms().supported_schemes()
     }
-}
-
-/// The certificate of a peer whose chain was verified in the handshake.
-pub(crate) fn verified_peer(chain: &[CertificateDer<'_>]) -> Result<PeerCertificate, TrustError> {
-    read_chain(chain).map(PeerCertificate::verified)
 }
 
 /// Why a certificate was not believed, if that is why a handshake failed.

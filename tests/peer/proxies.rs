@@ -259,6 +259,10 @@ async fn an_address_is_believed_only_where_danger_was_said() {
     assert_eq!(ask(&gate, asked).await.0, StatusCode::OK);
     let record = world.record();
     assert_eq!((&record["peer"]["workload"], &record["peer"]["through"]), (&GATEWAY.into(), &Value::Null));
+    // Who has shown a certificate of its own is itself, wherever it comes from.
+    let other = world.shown(&world.prod.spiffe("spiffe://prod.test/other").issue());
+    let (_, answer) = ask(&gate, with(request("/internal", &other), &header)).await;
+    assert_eq!(answer["who"], "spiffe://prod.test/other");
     let mut elsewhere = with(request("/internal", &TlsConnection::new()), &header);
     assert_eq!(SOMEWHERE, "192.0.2.7:4711");
     elsewhere.extensions_mut().insert(PeerAddress("198.51.100.7:4711".parse().unwrap()));

@@ -11,7 +11,7 @@ use portcullis::gate::GateBuilder;
 use portcullis::limit::{Per, Plan};
 use portcullis::payload::PlainGenerate;
 use portcullis::peer::PeerRules;
-use portcullis::principal::{PeerAddress, TlsConnection};
+use portcullis::principal::{PeerAddress, Principal, Subject, TlsConnection};
 use portcullis::read::RequestBody;
 use portcullis::route::Route;
 use portcullis::testing::{Certificate, CertificateAuthority, FakeClock, Issuer};
@@ -152,11 +152,15 @@ pub(crate) fn handler()
     service_fn(|request: Request<RequestBody>| {
         let exchange = request.extensions().get::<Exchange>().unwrap().clone();
         let principal = exchange.principal();
-        let seen: Vec<&str> =
-            request.headers().keys().map(|name| name.as_str()).filter(|name| name.contains("cert")).collect();
+        let seen: Vec<&str> = request
+            .headers()
+            .keys()
+            .map(http::HeaderName::as_str)
+            .filter(|name| name.contains("cert"))
+            .collect();
         let body = json!({
-            "who": principal.map(|who| who.name()),
-            "subject": principal.and_then(|who| who.subject()).map(|subject| subject.issuer()),
+            "who": principal.map(Principal::name),
+            "subject": principal.and_then(|who| who.subject()).map(Subject::issuer),
             "scopes": principal.map(|who| who.scopes().iter().map(str::to_owned).collect::<Vec<_>>()),
             "machine": principal.and_then(|who| who.workload()).map(|workload| workload.id().as_str()),
             "method": principal.map(|who| who.credential().method().as_str()),

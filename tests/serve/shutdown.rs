@@ -30,7 +30,7 @@ async fn a_shutdown_answers_what_was_asked_and_takes_nothing_more() {
     // The connection without a request, and the one without a handshake, are closed at once.
     timeout(SOON, async {
         while idle.0.ready().await.is_ok() {
-            tokio::task::yield_now().await
+            tokio::task::yield_now().await;
         }
     })
     .await

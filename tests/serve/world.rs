@@ -6,7 +6,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use portcullis::principal::{PeerAddress, TlsConnection};
+use portcullis::principal::{PeerAddress, TlsConnection, TlsVersion};
 use portcullis::serve::rustls::client_config;
 use portcullis::serve::{
     ClientTls, HandshakeError, HandshakeErrorKind, HttpLimits, Server, TlsAcceptor, TlsAcceptorBuilder,
@@ -171,9 +171,9 @@ async fn tell_facts(request: Request<Incoming>) -> Response<Full<Bytes>> {
     let facts = json!({
         "workload": peer.and_then(|peer| peer.workload()).map(ToString::to_string),
         "alpn": tls.alpn_protocol().map(String::from_utf8_lossy),
-        "version": tls.protocol_version().map(|version| version.as_str()),
+        "version": tls.protocol_version().map(TlsVersion::as_str),
         "server_name": tls.requested_server_name(),
-        "hello": tls.client_hello_bytes().map(|hello| hello.len()),
+        "hello": tls.client_hello_bytes().map(Bytes::len),
         "address": parts.extensions.get::<PeerAddress>().unwrap().0.to_string(),
         "http2": parts.version == Version::HTTP_2,
         "length": length,

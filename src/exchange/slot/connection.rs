@@ -14,6 +14,7 @@ impl Exchange {
         self.0.workload.get()
     }
 
+    #[cfg(feature = "tls")]
     /// Says which machine calls. Before anybody says who asks, so that the principal knows it.
     pub(crate) fn set_workload(&self, workload: Workload) -> Result<(), Refusal> {
         if self.principal().is_some() {
