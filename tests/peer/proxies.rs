@@ -76,10 +76,13 @@ fn escaped(pem: &str) -> String {
         .collect()
 }
 
+/// The headers that a proxy sends for the client of a site.
+type Headers<'a> = dyn Fn(&Site) -> Vec<(&'static str, String)> + 'a;
+
 #[tokio::test]
 async fn the_certificate_that_a_proxy_hands_on_counts_in_every_form() {
     let pem = |site: &Site| escaped(site.client.chain_pem());
-    let forms: [(CertificateHeader, &dyn Fn(&Site) -> Vec<(&'static str, String)>); 6] = [
+    let forms: [(CertificateHeader, &Headers<'_>); 6] = [
         (CertificateHeader::rfc9440(), &|site| vec![("client-cert", sequence(&site.client.chain()[0]))]),
         (CertificateHeader::envoy(), &|site| {
             vec![("x-forwarded-client-cert", format!("Cert=\"{}\"", pem(site)))]
