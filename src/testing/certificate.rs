@@ -2,7 +2,7 @@ use super::authority::{CertificateAuthority, new_key};
 use crate::clock::UnixTime;
 use rcgen::string::Ia5String;
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyUsagePurpose, SanType,
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType,
     SerialNumber, date_time_ymd,
 };
 use std::net::IpAddr;
@@ -93,6 +93,8 @@ impl<'a> CertificateBuilder<'a> {
     /// The certificate, with a key of its own.
     pub fn issue(mut self) -> Certificate {
         let serial = new_serial();
+        // Said, as SPIRE says it: some ask for it (X.509-SVID §4.1).
+        self.parameters.is_ca = IsCa::ExplicitNoCa;
         self.parameters.serial_number = Some(SerialNumber::from_slice(&serial));
         self.parameters.not_before = date_time_ymd(1970, 1, 1) + since_1970(self.not_before);
         let ends = self.not_before.saturating_add(self.lifetime);

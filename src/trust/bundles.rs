@@ -64,6 +64,23 @@ impl TrustBundles {
         self.0.reload()
     }
 
+    /// Those of an agent, which replaces them.
+    #[cfg(feature = "spiffe")]
+    pub(super) fn given(bundles: Bundles) -> Self {
+        Self(Arc::new(Reloading::given("TrustBundles", bundles, SystemClock::shared())))
+    }
+
+    #[cfg(feature = "spiffe")]
+    pub(super) fn replace(&self, bundles: Bundles) {
+        self.0.replace(bundles);
+    }
+
+    /// Whether nobody else uses them.
+    #[cfg(feature = "spiffe")]
+    pub(super) fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     pub(crate) fn current(&self) -> Arc<Bundles> {
         self.0.current()
     }
@@ -200,6 +217,21 @@ impl Bundles {
         let revocation =
             Revocation::load(&sources.crls, may_sign, sources.accept_stale, sources.accept_unlisted)?;
         Ok(Self { domains, others, revocation })
+    }
+
+    /// These roots (DER) of these trust domains. Nobody is believed without any.
+    #[cfg(feature = "spiffe")]
+    pub(super) fn of_domains(
+        domains: impl IntoIterator<Item = (TrustDomain, Vec<CertificateDer<'static>>)>,
+    ) -> Result<Self, TrustError> {
+        let roots = |(domain, certificates): (TrustDomain, Vec<CertificateDer<'static>>)| {
+            let error =
+                |problem| TrustErrorKind::Load { what: format!("the roots of {domain}"), problem }.into();
+            let roots = Roots::read(&certificates, error)?;
+            Ok((domain, roots))
+        };
+        let domains = domains.into_iter().map(roots).collect::<Result<_, TrustError>>()?;
+        Ok(Self { domains, others: None, revocation: Revocation::default() })
     }
 
     /// The names of all roots, which a server tells its clients so that they can choose a certificate.

@@ -16,7 +16,10 @@ use std::time::Duration;
 /// Files are read again when they change: a handshake looks at them, at most every 30 seconds. A pair that does not fit
 /// together, or cannot be read, is reported with `tracing::warn`, and the old one stays. Connections that are open go on.
 #[derive(Clone)]
-pub struct Identity(Arc<Reloading<Arc<CertifiedKey>>>);
+pub struct Identity(Arc<Reloading<Current>>);
+
+/// `None` while an agent gives this service no identity: it shakes no hands then.
+type Current = Option<Arc<CertifiedKey>>;
 
 impl Identity {
     /// The certificate with its chain, leaf first, and the key, each as PEM in a file.
@@ -52,11 +55,29 @@ impl Identity {
     ) -> Result<(), TrustError> {
         let chain = chain.into_iter().map(CertificateDer::from).collect();
         let key = PrivateKeyDer::Pkcs8(pkcs8_key.into());
-        self.0.replace(
+        self.0.replace(Some(
             certified(chain, key)
                 .map_err(|problem| TrustErrorKind::Load { what: "the new identity".to_owned(), problem })?,
-        );
+        ));
         Ok(())
+    }
+
+    /// The identity of a service that has none yet.
+    #[cfg(feature = "spiffe")]
+    pub(super) fn none() -> Self {
+        Self(Arc::new(Reloading::given("Identity", None, SystemClock::shared())))
+    }
+
+    /// Shows nothing from now on: whoever asks for a certificate gets no connection.
+    #[cfg(feature = "spiffe")]
+    pub(super) fn withdraw(&self) {
+        self.0.replace(None);
+    }
+
+    /// Whether nobody else uses it.
+    #[cfg(feature = "spiffe")]
+    pub(super) fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
     }
 
     pub(crate) fn is_due(&self) -> bool {
@@ -102,7 +123,10 @@ impl IdentityBuilder {
     /// As [`Identity::files`].
     pub fn load(self) -> Result<Identity, TrustError> {
         let (chain, key) = (self.chain.clone(), self.key.clone());
-        let load = move || certified(chain.certificates()?, key.private_key()?).map_err(|e| chain.error(e));
+        let load = move || {
+            let certified = certified(chain.certificates()?, key.private_key()?);
+            certified.map(Some).map_err(|problem| chain.error(problem))
+        };
         let sources = [&self.chain, &self.key];
         Reloading::load("Identity", sources, load, self.clock, self.look_every)
             .map(|loaded| Identity(Arc::new(loaded)))
@@ -128,7 +152,7 @@ pub(crate) struct Shown(pub(crate) Identity);
 
 impl ResolvesServerCert for Shown {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some((*self.0.0.current()).clone())
+        (*self.0.0.current()).clone()
     }
 }
 
@@ -136,7 +160,7 @@ impl ResolvesClientCert for Shown {
     fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         // Nobody accepts connections here who could look at the files.
         self.0.look();
-        let identity = (*self.0.0.current()).clone();
+        let identity = (*self.0.0.current()).clone()?;
         identity.key.choose_scheme(schemes).is_some().then_some(identity)
     }
 

@@ -29,6 +29,8 @@
 //! # Ok::<(), portcullis::trust::TrustError>(())
 //! ```
 
+#[cfg(feature = "spiffe")]
+mod agent;
 mod bundles;
 mod certificate;
 mod error;
@@ -43,6 +45,8 @@ mod strict;
 mod tests;
 mod verifier;
 
+#[cfg(feature = "spiffe")]
+pub use agent::SpiffeAgent;
 pub(crate) use bundles::{Bundles, Pinned};
 pub use bundles::{TrustBundles, TrustBundlesBuilder};
 pub(crate) use certificate::{issuer_names, read_chain};

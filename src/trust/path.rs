@@ -24,10 +24,11 @@ pub(super) enum Purpose {
 }
 
 /// Certificates that are believed without another.
+#[derive(Default)]
 pub(super) struct Roots {
-    anchors: Box<[TrustAnchor<'static>]>,
+    anchors: Vec<TrustAnchor<'static>>,
     /// What webpki forgets of them, in the same order.
-    facts: Box<[RootFacts]>,
+    facts: Vec<RootFacts>,
 }
 
 struct RootFacts {
@@ -42,16 +43,27 @@ struct RootFacts {
 
 impl Roots {
     pub(super) fn load(sources: &[Pem]) -> Result<Self, TrustError> {
-        let (mut anchors, mut facts) = (Vec::new(), Vec::new());
+        let mut roots = Self::default();
         for source in sources {
-            for (certificate, number) in source.certificates()?.iter().zip(1..) {
-                let anchor = anchor_from_trusted_cert(certificate)
-                    .map_err(|error| source.error(format!("certificate {number} can be no root: {error}")))?;
-                facts.push(RootFacts::read(certificate).map_err(|error| source.error(error.to_string()))?);
-                anchors.push(anchor.to_owned());
-            }
+            let read = Self::read(&source.certificates()?, |problem| source.error(problem))?;
+            roots.anchors.extend(read.anchors);
+            roots.facts.extend(read.facts);
         }
-        Ok(Self { anchors: anchors.into(), facts: facts.into() })
+        Ok(roots)
+    }
+
+    pub(super) fn read(
+        certificates: &[CertificateDer<'_>],
+        error: impl Fn(String) -> TrustError,
+    ) -> Result<Self, TrustError> {
+        let mut roots = Self::default();
+        for (certificate, number) in certificates.iter().zip(1..) {
+            let anchor = anchor_from_trusted_cert(certificate)
+                .map_err(|problem| error(format!("certificate {number} can be no root: {problem}")))?;
+            roots.facts.push(RootFacts::read(certificate).map_err(|problem| error(problem.to_string()))?);
+            roots.anchors.push(anchor.to_owned());
+        }
+        Ok(roots)
     }
 
     /// Whether no root of that name is forbidden to sign revocation lists.
@@ -151,6 +163,7 @@ impl RootFacts {
 }
 
 /// What was revoked, and how strictly that is taken.
+#[derive(Default)]
 pub(super) struct Revocation {
     lists: Box<[CertRevocationList<'static>]>,
     accept_stale: bool,

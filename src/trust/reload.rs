@@ -16,7 +16,8 @@ pub(super) const COOL_DOWN: Duration = Duration::from_secs(30);
 /// does nothing.
 pub(super) struct Reloading<T> {
     files: Box<[PathBuf]>,
-    load: Box<dyn Fn() -> Result<T, TrustError> + Send + Sync>,
+    /// `None` for what is not made of files.
+    load: Option<Box<dyn Fn() -> Result<T, TrustError> + Send + Sync>>,
     what: &'static str,
     clock: SharedClock,
     cool_down: Duration,
@@ -43,8 +44,23 @@ impl<T: Send + Sync + 'static> Reloading<T> {
         let seen = stamps(&files);
         let value = ArcSwap::from_pointee(load()?);
         let next_look = AtomicU64::new(nanos(clock.elapsed().saturating_add(cool_down)));
-        let (load, seen) = (Box::new(load), Mutex::new(seen));
+        let (load, seen) = (Some(Box::new(load) as Box<_>), Mutex::new(seen));
         Ok(Self { files, load, what, clock, cool_down, value, next_look, seen })
+    }
+
+    /// A value that is replaced, and not read of files.
+    #[cfg(feature = "spiffe")]
+    pub(super) fn given(what: &'static str, value: T, clock: SharedClock) -> Self {
+        Self {
+            files: Box::default(),
+            load: None,
+            what,
+            clock,
+            cool_down: COOL_DOWN,
+            value: ArcSwap::from_pointee(value),
+            next_look: AtomicU64::new(u64::MAX),
+            seen: Mutex::default(),
+        }
     }
 
     pub(super) fn current(&self) -> Arc<T> {
@@ -60,7 +76,9 @@ impl<T: Send + Sync + 'static> Reloading<T> {
     pub(super) fn reload(&self) -> Result<(), TrustError> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         *seen = stamps(&self.files);
-        self.value.store(Arc::new((self.load)()?));
+        if let Some(load) = &self.load {
+            self.value.store(Arc::new(load()?));
+        }
         Ok(())
     }
 
@@ -86,7 +104,8 @@ impl<T: Send + Sync + 'static> Reloading<T> {
         }
         // Also when they turn out bad: a bad file is reported once, not at every look.
         *seen = now;
-        match (self.load)() {
+        let Some(load) = &self.load else { return };
+        match load() {
             Ok(value) => {
                 self.value.store(Arc::new(value));
                 tracing::info!(what = self.what, files = ?self.files, "changed files were taken over");

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests; clippy knows only the functions that are marked so")]
 
+#[cfg(feature = "spiffe")]
+mod agent;
 mod http;
 mod reload;
 mod shutdown;
