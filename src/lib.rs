@@ -36,6 +36,7 @@
 //!  3 flood       per address, before any cryptography       limit
 //!  4 peer        client certificate → Workload              peer, trust
 //!  5 jwt         bearer credential → Principal              jwt, jose
+//!    watch       expired, revoked: looked at until the end  watch
 //!  6 requests    per subject, tenant, application, plan     limit
 //!  7 authorize   the scopes of the route                    authorize
 //!  8 read        bounded, inflated, strict JSON, dialect    read, payload
@@ -44,6 +45,7 @@
 //!    ▼ handler   takes Principal and Payload<T>             extract
 //!  8 read        reads the answer once, event by event      read
 //! 10 usage       settles, exactly once                      limit
+//!  5 watch       cuts a stream whose credential has ended   watch
 //!  1 audit       writes the record                          audit
 //! ```
 //!
@@ -60,7 +62,7 @@
 //! | [`route`] | where: path and method to action, dialect, access |
 //! | [`exchange`] | one request and its answer; how layers are written |
 //! | [`jose`] | JWS, JWK and key sets |
-//! | [`audit`] [`limit`] [`jwt`] [`authorize`] [`read`] [`inspect`] | the layers |
+//! | [`audit`] [`limit`] [`jwt`] [`watch`] [`authorize`] [`read`] [`inspect`] | the layers |
 //! | [`gate`] | all of them in order, from Rust or TOML |
 #![cfg_attr(
     feature = "tls",
@@ -119,6 +121,7 @@ pub mod serve;
 pub mod testing;
 #[cfg(feature = "tls")]
 pub mod trust;
+pub mod watch;
 
 #[cfg(feature = "axum")]
 pub use extract::Payload;

@@ -74,6 +74,7 @@ fn the_example_builds_what_the_same_calls_build() {
         .audit(log())
         .issuer(issuer)
         .accept_api_key_header()
+        .credential_grace(std::time::Duration::from_secs(30))
         .route(generate("/generate").dialect(PlainGenerate))
         .route(generate("/v1/chat/completions").dialect(OpenAiChat))
         .route(generate("/v1/messages").dialect(AnthropicMessages))

@@ -6,14 +6,15 @@ use common::World;
 use http::Request;
 use portcullis::Gate;
 use portcullis::audit::{AuditLayer, AuditLog, WhenFull};
-use portcullis::exchange::Context;
+use portcullis::exchange::{Context, Stage};
 use portcullis::inspect::Inspection;
 use portcullis::limit::{FloodQuota, Per, Plan};
 use portcullis::payload::PlainGenerate;
-use portcullis::principal::PeerAddress;
+use portcullis::principal::{PeerAddress, Revocations, Subject};
 use portcullis::refusal::RefusalKind;
 use portcullis::route::Route;
 use portcullis::testing::conformance::Suite;
+use portcullis::watch::WatchCredentialLayer;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tower::Layer;
@@ -115,6 +116,26 @@ fn verify_jwt_layer() {
 }
 
 #[test]
+fn watch_credential_layer() {
+    let world = world();
+    let (routes, read, jwt) = (world.routes(), world.read(), world.jwt());
+    let revocations = Revocations::with_clock(world.clock.shared());
+    revocations.revoke_subject(&Subject::new(world.issuer.name(), "bob")).unwrap();
+    let watch = WatchCredentialLayer::builder(revocations).context(world.context.clone()).build().unwrap();
+    let bob = world.clone();
+    let suite = suite(&world, "WatchCredentialLayer").witness_stage(Stage::Protect).refused(
+        RefusalKind::CredentialEnded,
+        move || {
+            let credential = bob.issuer.credential("bob").audience(common::AUDIENCE).scope("generate:invoke");
+            common::request("/generate", &credential.sign(), PROMPT)
+        },
+    );
+    suite.check(|probe| routes.layer(jwt.layer(watch.layer(read.layer(probe)))));
+    suite.check_alone(|probe| watch.layer(read.layer(probe)));
+    suite.check_alone(|probe| routes.layer(watch.layer(read.layer(probe))));
+}
+
+#[test]
 fn authorize_layer() {
     let world = world();
     let (routes, read, jwt, authorize) = (world.routes(), world.read(), world.jwt(), world.authorize());
@@ -213,6 +234,7 @@ fn the_whole_gate() {
         Request::post("/generate").extension(peer).body(PROMPT.into()).unwrap()
     };
     suite(&world, "Gate")
+        .witness_stage(Stage::Protect)
         .context(Context::new(world.clock.shared()))
         .refused(RefusalKind::MissingCredential, anonymous)
         .refused(RefusalKind::InsufficientScope, with(&world, "other"))

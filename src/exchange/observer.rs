@@ -97,6 +97,12 @@ pub trait AnswerObserver: Send + 'static {
         Poll::Pending
     }
 
+    /// Asked after [`poll_cut`](Self::poll_cut) when nothing can be handed over now: the place to set a timer, or to have oneself
+    /// woken, which an answer that is there at once does not pay for. Ready to end the answer.
+    fn poll_idle(&mut self, _cx: &mut Context<'_>) -> Poll<Cut> {
+        Poll::Pending
+    }
+
     /// The handler has said all: release what is held, or begin to; [`poll_release`](Self::poll_release) is asked until
     /// it is ready, and after that nothing more is released.
     ///

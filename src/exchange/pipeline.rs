@@ -87,10 +87,12 @@ impl Pipeline {
 
     /// Asks every stage whether the answer must end now.
     pub(crate) fn poll_cut(&mut self, cx: &mut Context<'_>) -> Option<Cut> {
-        self.observers.0.iter_mut().flatten().find_map(|observer| match observer.poll_cut(cx) {
-            Poll::Ready(cut) => Some(cut),
-            Poll::Pending => None,
-        })
+        self.find_cut(|observer| observer.poll_cut(cx))
+    }
+
+    /// Tells every stage that nothing can be handed over now, and asks whether the answer must end therefore.
+    pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Option<Cut> {
+        self.find_cut(|observer| observer.poll_idle(cx))
     }
 
     /// The handler has said all: lets every stage release what it holds, the first stage first. A stage that still works
@@ -131,6 +133,13 @@ impl Pipeline {
                 );
             }
         }
+    }
+
+    fn find_cut(&mut self, mut ask: impl FnMut(&mut dyn AnswerObserver) -> Poll<Cut>) -> Option<Cut> {
+        self.observers.0.iter_mut().flatten().find_map(|observer| match ask(&mut **observer) {
+            Poll::Ready(cut) => Some(cut),
+            Poll::Pending => None,
+        })
     }
 
     fn carry_on(&mut self, from: usize, out: &mut VecDeque<AnswerEvent>) -> Result<(), Cut> {

@@ -20,6 +20,8 @@ pub enum StepId {
     Peer,
     /// Checks the credential.
     Authenticate,
+    /// Checks that the credential still holds, until the answer has ended.
+    Watch,
     /// Counts requests.
     Requests,
     /// Checks what can be checked before the body is read.
@@ -34,7 +36,7 @@ pub enum StepId {
 
 impl StepId {
     /// How many places there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// All places, in order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -43,6 +45,7 @@ impl StepId {
         Self::Flood,
         Self::Peer,
         Self::Authenticate,
+        Self::Watch,
         Self::Requests,
         Self::Authorize,
         Self::Read,
@@ -58,6 +61,7 @@ impl StepId {
             Self::Flood => "flood",
             Self::Peer => "peer",
             Self::Authenticate => "authenticate",
+            Self::Watch => "watch",
             Self::Requests => "requests",
             Self::Authorize => "authorize",
             Self::Read => "read",

@@ -9,11 +9,13 @@ use crate::jwt::{TrustedIssuer, VerifyJwtLayer};
 use crate::limit::{FloodQuota, LimitFloodLayer, LimitRequestsLayer, LimitUsageLayer, Limits, Per, Plans};
 #[cfg(feature = "tls")]
 use crate::peer::{PeerRules, RequirePeerLayer};
-use crate::principal::TrustedProxies;
+use crate::principal::{Revocations, TrustedProxies};
 use crate::read::ReadPayloadLayer;
 use crate::route::{Access, Route, RouteTable};
+use crate::watch::WatchCredentialLayer;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything in front of a service, in the right order. Cheap to clone; its state is shared by all clones.
 #[derive(Clone)]
@@ -24,6 +26,7 @@ pub struct Gate {
     pub(super) clock: SharedClock,
     pub(super) limits: Option<Limits>,
     pub(super) audit: Option<AuditLog>,
+    revocations: Revocations,
     posture: Arc<Posture>,
 }
 
@@ -36,6 +39,11 @@ impl Gate {
     /// What is enforced, and what is not.
     pub fn posture(&self) -> &Posture {
         &self.posture
+    }
+
+    /// What no longer holds: whatever is put in is refused from the next request on.
+    pub fn revocations(&self) -> &Revocations {
+        &self.revocations
     }
 
     /// Where records go, unless there are none.
@@ -61,7 +69,14 @@ impl GateBuilder {
     pub fn build(mut self) -> Result<Gate, GateError> {
         self.check_bounds()?;
         self.check_machines()?;
+        let revocations = self.take_revocations()?;
         let parts = Parts {
+            revocations,
+            watch: std::mem::take(&mut self.watch).decide(
+                "continuous verification",
+                "danger_without_watch",
+                || Ok(Duration::ZERO),
+            )?,
             routes: RouteTable::new(std::mem::take(&mut self.routes))?,
             limits: self.take_limits()?,
             audit: std::mem::take(&mut self.audit).decide("audit", "danger_without_audit", || {
@@ -92,6 +107,25 @@ impl GateBuilder {
             }
             _ => Ok(()),
         }
+    }
+
+    /// One list for certificates and credentials.
+    fn take_revocations(&mut self) -> Result<Revocations, GateError> {
+        let own = self.revocations.take();
+        #[cfg(feature = "tls")]
+        if let Some(rules) = &mut self.peers {
+            let list = match (own, rules.listed_revocations()) {
+                (Some(own), Some(theirs)) if !own.is_same(theirs) => {
+                    return Err(GateErrorKind::TwoRevocations.into());
+                }
+                (Some(list), _) => list,
+                (None, Some(list)) => list.clone(),
+                (None, None) => Revocations::with_clock(self.clock.clone()),
+            };
+            *rules = rules.clone().revocations(list.clone());
+            return Ok(list);
+        }
+        Ok(own.unwrap_or_else(|| Revocations::with_clock(self.clock.clone())))
     }
 
     fn asks_for_certificates(&self) -> bool {
@@ -198,7 +232,8 @@ impl GateBuilder {
         if let Some(rules) = self.peers {
             outer.push(Box::new(RequirePeerLayer::builder(rules).into_step()?));
         }
-        let mut jwt = VerifyJwtLayer::builder().context(context.clone());
+        let revocations = &parts.revocations;
+        let mut jwt = VerifyJwtLayer::builder().context(context.clone()).revocations(revocations.clone());
         if without_issuers {
             jwt = jwt.without_issuers();
         }
@@ -209,6 +244,10 @@ impl GateBuilder {
             jwt = jwt.accept_api_key_header();
         }
         outer.push(Box::new(jwt.into_step()?));
+        if let Some(grace) = parts.watch {
+            let watch = WatchCredentialLayer::builder(revocations.clone()).grace(grace);
+            outer.push(Box::new(watch.into_step()?));
+        }
         if let Some(limits) = &parts.limits {
             outer.push(Box::new(LimitRequestsLayer::builder(limits.clone()).into_step()));
         }
@@ -241,6 +280,7 @@ impl GateBuilder {
             clock: self.clock,
             limits: parts.limits,
             audit: parts.audit,
+            revocations: parts.revocations,
         })
     }
 }
@@ -261,6 +301,8 @@ struct Parts {
     flood: Option<FloodQuota>,
     limits: Option<Limits>,
     inspection: Option<Inspection>,
+    revocations: Revocations,
+    watch: Option<Duration>,
 }
 
 impl Parts {
@@ -293,6 +335,13 @@ impl Parts {
                 Some("certificates alone: a JWT is refused".to_owned())
             }
             StepId::Authenticate => Some(format!("JWT of {}{header}", issuers.join(", "))),
+            StepId::Watch => self.watch.map(|grace| match grace {
+                Duration::ZERO => "expired or revoked credentials end their answers".to_owned(),
+                grace => format!(
+                    "revoked credentials end their answers, expired ones {} s later",
+                    grace.as_secs_f64()
+                ),
+            }),
             StepId::Requests => plans.clone(),
             StepId::Usage => plans.is_some().then(|| "by the same plans".to_owned()),
             StepId::Authorize => Some("the scopes that the route names".to_owned()),

@@ -8,7 +8,7 @@ use crate::limit::{BudgetStore, FloodQuota, Meter, Plan};
 use crate::payload::EventLimits;
 #[cfg(feature = "tls")]
 use crate::peer::PeerRules;
-use crate::principal::Network;
+use crate::principal::{Network, Revocations};
 use crate::refusal::Respond;
 use crate::route::Route;
 use http::Method;
@@ -32,6 +32,8 @@ pub struct GateBuilder {
     pub(super) flood: Choice<FloodQuota>,
     pub(super) issuers: Vec<TrustedIssuer>,
     pub(super) api_key_header: bool,
+    pub(super) revocations: Option<Revocations>,
+    pub(super) watch: Choice<Duration>,
     pub(super) plans: Vec<Plan>,
     pub(super) default_plan: Option<Box<str>>,
     pub(super) no_limits: bool,
@@ -102,6 +104,8 @@ impl GateBuilder {
             flood: Choice::default(),
             issuers: Vec::new(),
             api_key_header: false,
+            revocations: None,
+            watch: Choice::default(),
             plans: Vec::new(),
             default_plan: None,
             no_limits: false,
@@ -208,6 +212,26 @@ impl GateBuilder {
     /// Takes the credential from `x-api-key` as well, where Anthropic's clients put it.
     pub fn accept_api_key_header(mut self) -> Self {
         self.api_key_header = true;
+        self
+    }
+
+    /// Refuses what is on this list, certificates and credentials alike, and ends the answers that are on their way. A list of
+    /// the gate's own, [`Gate::revocations`](super::Gate::revocations), when not called.
+    pub fn revocations(mut self, list: Revocations) -> Self {
+        self.revocations = Some(list);
+        self
+    }
+
+    /// How long a streamed answer may go on after the credential or the certificate that it was asked with has expired; not at
+    /// all when not called, one hour at most. What is revoked has no grace.
+    pub fn credential_grace(mut self, grace: Duration) -> Self {
+        self.watch.set = Some(grace);
+        self
+    }
+
+    /// Lets answers go on, however long, when what they were asked with has expired or was revoked.
+    pub fn danger_without_watch(mut self) -> Self {
+        self.watch.off = true;
         self
     }
 

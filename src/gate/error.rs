@@ -3,6 +3,7 @@ use crate::limit::{FloodError, LimitsError, PlansError};
 #[cfg(feature = "tls")]
 use crate::peer::PeerError;
 use crate::route::RouteError;
+use crate::watch::WatchError;
 use thiserror::Error;
 
 /// A gate that cannot be built. Says which setting, and what to do.
@@ -75,6 +76,14 @@ pub enum GateErrorKind {
     #[cfg(feature = "tls")]
     #[error("peers: {0}")]
     Peer(#[from] PeerError),
+    /// The gate has one list of what is revoked, and its rules for certificates have another.
+    #[error(
+        "revocations: the gate and its peers have two lists; give the list to .revocations(list) alone, which is for both"
+    )]
+    TwoRevocations,
+    /// The grace cannot be used.
+    #[error("credential_grace: {0}")]
+    Watch(#[from] WatchError),
     /// An issuer cannot be used.
     #[error("issuers: {0}")]
     Jwt(#[from] JwtError),

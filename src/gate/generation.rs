@@ -23,6 +23,8 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         flood: _, // in `controls`
         issuers,
         api_key_header: _, // in `controls`
+        revocations: _,    // what is revoked now is no setting
+        watch: _,          // in `controls`
         plans: _,          // in `controls`
         default_plan: _,   // in `controls`
         no_limits: _,      // in `controls`

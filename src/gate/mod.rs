@@ -27,7 +27,7 @@
 //!    says that it shall be missing. The [`Posture`] shows what is enforced and what is not.
 //! 2. [`Gate::protect`] wraps a whole axum router and gives back a service that takes no more routes. As a
 //!    [`Layer`](tower_layer::Layer), a gate wraps any service of `http` requests.
-//! 3. The order of the layers: audit, route, flood check, certificates, authentication, requests, authorization, body, inspection,
+//! 3. The order of the layers: audit, route, flood check, certificates, authentication, continuous verification, requests, authorization, body, inspection,
 //!    usage, and then the handler.
 //! 4. Every request is judged by one configuration, whose [`generation`](Posture::generation) stands in the posture and in
 //!    every record.

@@ -34,6 +34,8 @@ pub enum JwsType {
     Jwt,
     /// `at+jwt`, or `application/at+jwt`: an access credential (RFC 9068 §2.1).
     AccessJwt,
+    /// `logout+jwt`, or `application/logout+jwt`: a login session has ended (OpenID Connect Back-Channel Logout §2.4).
+    LogoutJwt,
     /// Anything else.
     Other,
 }
@@ -134,6 +136,7 @@ impl JwsType {
         match typ {
             _ if is_media_type(typ, "jwt") => Self::Jwt,
             _ if is_media_type(typ, "at+jwt") => Self::AccessJwt,
+            _ if is_media_type(typ, "logout+jwt") => Self::LogoutJwt,
             _ => Self::Other,
         }
     }

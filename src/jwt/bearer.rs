@@ -74,7 +74,8 @@ fn names_credential(query: &str) -> bool {
     })
 }
 
-fn unescaped(name: &[u8]) -> impl Iterator<Item = u8> {
+/// The bytes of a name or value of a query or form, its escapes undone.
+pub(super) fn unescaped(name: &[u8]) -> impl Iterator<Item = u8> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let byte = *name.get(at)?;

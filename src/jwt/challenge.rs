@@ -67,6 +67,10 @@ impl Challenges {
             JwtErrorKind::Expired => self.refuse(RefusalKind::InvalidCredential, EXPIRED, &self.expired),
             _ => self.refuse(RefusalKind::InvalidCredential, INVALID, &self.invalid),
         };
+        let refusal = match error.kind {
+            JwtErrorKind::Revoked(_) => refusal.rule("jwt:revoked"),
+            _ => refusal,
+        };
         refusal.cause(error.to_string())
     }
 

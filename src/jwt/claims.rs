@@ -92,6 +92,9 @@ impl<'d> Claims<'d> {
         let subject = name(self.subject, "sub")?.ok_or(JwtErrorKind::MissingClaim("sub"))?;
 
         let mut credential = Credential::new(AuthenticationMethod::Jwt).expires(good_until);
+        if let Some(issued) = date(self.issued_at, "iat")? {
+            credential = credential.issued(issued);
+        }
         if let Some(id) = name(self.id, "jti")? {
             credential = credential.id(id);
         }
@@ -209,7 +212,7 @@ fn actors(outermost: Node<'_>, issuer: &TrustedIssuer) -> Result<ActorChain, Jwt
 }
 
 /// A `NumericDate` (RFC 7519 §2): seconds since 1970, with or without a fraction, as a JSON number.
-fn date(claim: Option<Node<'_>>, name: &'static str) -> Result<Option<UnixTime>, JwtError> {
+pub(super) fn date(claim: Option<Node<'_>>, name: &'static str) -> Result<Option<UnixTime>, JwtError> {
     let Some(claim) = claim else { return Ok(None) };
     let time = match claim.as_u64() {
         Some(seconds) => (seconds <= MAX_DATE).then(|| UnixTime::from_secs(seconds)),
@@ -222,7 +225,7 @@ fn date(claim: Option<Node<'_>>, name: &'static str) -> Result<Option<UnixTime>,
     time.map(Some).ok_or_else(|| JwtErrorKind::MalformedClaim(name).into())
 }
 
-fn name<'d>(claim: Option<Node<'d>>, called: &'static str) -> Result<Option<&'d str>, JwtError> {
+pub(super) fn name<'d>(claim: Option<Node<'d>>, called: &'static str) -> Result<Option<&'d str>, JwtError> {
     let Some(claim) = claim else { return Ok(None) };
     let text = claim.as_str().filter(|text| is_name(text));
     text.map(Some).ok_or_else(|| JwtErrorKind::MalformedClaim(called).into())

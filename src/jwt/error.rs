@@ -1,6 +1,7 @@
 use thiserror::Error;
 
 use crate::jose::{JoseError, JoseErrorKind};
+use crate::principal::{RevocationsFull, RevokedBy};
 
 /// Why a credential does not hold, or why the layer cannot be built.
 ///
@@ -74,6 +75,18 @@ pub enum JwtErrorKind {
     /// It is bound to a key of the sender (RFC 7800 `cnf`), and nothing here checks that the sender has it.
     #[error("it is bound to the sender's key by `cnf`, whose proof is not checked here")]
     Bound,
+    /// It is on the list of [`Revocations`](crate::principal::Revocations).
+    #[error("revoked, by {0}")]
+    Revoked(RevokedBy),
+    /// `typ` is not that of a logout token.
+    #[error("header parameter `typ` is not `logout+jwt`")]
+    LogoutType,
+    /// It has come before.
+    #[error("its `jti` has come before")]
+    Replayed,
+    /// A logout holds, and there is no room for it.
+    #[error("{0}")]
+    RevocationsFull(RevocationsFull),
     /// A setting is missing or wrong.
     #[error("`{field}`: {problem}")]
     Setting {

@@ -10,6 +10,7 @@ use super::step::{Judge, VerifyJwt};
 use super::verify::Verifier;
 use super::{JwtError, TrustedIssuer};
 use crate::exchange::{Checked, Context, Step, StepLayer};
+use crate::principal::Revocations;
 
 const REMEMBER_FOR: Duration = Duration::from_secs(5 * 60);
 const REMEMBER_ENTRIES: usize = 32 * 1024;
@@ -31,6 +32,7 @@ impl VerifyJwtLayer {
             remember_for: REMEMBER_FOR,
             remember_entries: REMEMBER_ENTRIES,
             remember_bytes: REMEMBER_BYTES,
+            revocations: Revocations::new(),
             context: Context::default(),
         }
     }
@@ -55,6 +57,7 @@ pub struct VerifyJwtLayerBuilder {
     remember_for: Duration,
     remember_entries: usize,
     remember_bytes: usize,
+    revocations: Revocations,
     context: Context,
 }
 
@@ -89,6 +92,12 @@ impl VerifyJwtLayerBuilder {
     pub fn remember_at_most(mut self, entries: usize, bytes: usize) -> Self {
         self.remember_entries = entries;
         self.remember_bytes = bytes;
+        self
+    }
+
+    /// Refuses what is on this list, from the next request on, also what is remembered.
+    pub fn revocations(mut self, list: Revocations) -> Self {
+        self.revocations = list;
         self
     }
 
@@ -140,7 +149,7 @@ impl VerifyJwtLayerBuilder {
             clock: self.context.clock().clone(),
         };
         Ok(VerifyJwt {
-            judge: Arc::new(Judge { verifier, challenges }),
+            judge: Arc::new(Judge { verifier, challenges, revocations: self.revocations }),
             api_key_header: self.api_key_header,
             credential_passes: self.credential_passes,
         })

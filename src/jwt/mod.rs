@@ -16,6 +16,7 @@
 //!    principal's [`ActorChain`](crate::principal::ActorChain).
 //! 7. A verified credential is remembered under its full SHA-256. Each time it comes again, its time is checked and its
 //!    key must still be the issuer's. What failed is never remembered.
+//!    [`Revocations`](crate::principal::Revocations) count for it, too, from the next request on.
 //! 8. A key that is not known makes the [`KeySource`] look for newer ones, at its own pace.
 //! 9. The caller learns that a credential does not hold or has expired. Why stands in the refusal's private cause.
 //! 10. The credential is taken out of the request before the handler sees it.
@@ -58,6 +59,7 @@ mod file;
 mod issuer;
 mod keys;
 mod layer;
+pub mod logout;
 mod step;
 #[cfg(test)]
 mod tests;

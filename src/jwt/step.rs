@@ -4,12 +4,12 @@ use http::header::AUTHORIZATION;
 use http::request;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::JwtError;
 use super::bearer::{self, API_KEY, Unfound};
 use super::challenge::Challenges;
 use super::verify::{Held, Outcome, Verifier};
+use super::{JwtError, JwtErrorKind};
 use crate::exchange::{Check, CredentialFacts, Decision, Exchange, Later, Step, StepId};
-use crate::principal::AuthenticationMethod;
+use crate::principal::{AuthenticationMethod, Revocations};
 use crate::refusal::Refusal;
 use crate::route::Access;
 
@@ -94,10 +94,15 @@ impl VerifyJwt {
 pub(super) struct Judge {
     pub(super) verifier: Verifier,
     pub(super) challenges: Challenges,
+    pub(super) revocations: Revocations,
 }
 
 impl Judge {
     fn decide(&self, held: Result<Held, JwtError>, exchange: &Exchange) -> Decision {
+        let held = held.and_then(|held| match self.revocations.find_principal(&held.verified.principal) {
+            Some(by) => Err(JwtErrorKind::Revoked(by).into()),
+            None => Ok(held),
+        });
         let Held { verified, remembered } = held.map_err(|error| self.challenges.invalid(&error))?;
         exchange.set_principal(verified.principal.clone())?;
         exchange.record(|record| {

@@ -137,7 +137,7 @@ impl Verifier {
         let sound_type = match jws.typ() {
             JwsType::AccessJwt => true,
             JwsType::Jwt | JwsType::Absent => !issuer.access_type_required,
-            JwsType::Other => false,
+            _ => false,
         };
         if !sound_type {
             return Err(JwtErrorKind::Type.into());
@@ -160,9 +160,10 @@ impl Verifier {
         jws.verify(key)?;
         let Accepted { principal, good_from, good_until } =
             claims.check(&document, issuer, self.clock.now())?;
+        let kid: Option<Arc<str>> = jws.kid().map(Into::into);
         Ok(Verified {
-            principal,
-            kid: jws.kid().map(Into::into),
+            principal: principal.signed_by(kid.clone(), *key.thumbprint().as_bytes()),
+            kid,
             algorithm: jws.algorithm(),
             issuer: index,
             key: *key.thumbprint(),

@@ -11,7 +11,7 @@ pub struct PeerRules {
     pub(super) workloads: Vec<WorkloadPattern>,
     pub(super) people: Vec<PersonRule>,
     pub(super) max_lifetime: Option<Duration>,
-    pub(super) revocations: Revocations,
+    pub(super) revocations: Option<Revocations>,
     pub(super) bundles: Option<TrustBundles>,
     pub(super) plan: Option<PlanName>,
     pub(super) proxies: Option<TlsProxies>,
@@ -47,9 +47,9 @@ impl PeerRules {
         self
     }
 
-    /// Refuses what is on this list, from the next request on.
+    /// Refuses what is on this list, from the next request on. In a gate, that of the gate when not called.
     pub fn revocations(mut self, list: Revocations) -> Self {
-        self.revocations = list;
+        self.revocations = Some(list);
         self
     }
 
@@ -75,6 +75,11 @@ impl PeerRules {
     /// Headers of proxies that the edge would not know.
     pub(crate) fn headers(&self) -> impl Iterator<Item = HeaderName> {
         self.proxies.iter().filter_map(|proxies| proxies.header().custom())
+    }
+
+    /// The list, if one is set.
+    pub(crate) fn listed_revocations(&self) -> Option<&Revocations> {
+        self.revocations.as_ref()
     }
 
     /// Whether a person may enter by certificate.

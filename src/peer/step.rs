@@ -2,7 +2,7 @@ use super::verified::Verified;
 use super::{CertificateHeader, CertificateHeaderError, PeerError, PeerRules, PersonRule};
 use crate::clock::UnixTime;
 use crate::exchange::{Check, Exchange, ForwardedCertificates, PeerFacts, Step, StepId, peer_socket};
-use crate::principal::{PeerCertificate, Principal, Workload, WorkloadId};
+use crate::principal::{PeerCertificate, Principal, Revocations, Workload, WorkloadId};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{Access, Route};
 use aws_lc_rs::digest::{Context, SHA256};
@@ -12,6 +12,7 @@ use http::{HeaderMap, request};
 #[derive(Debug)]
 pub(super) struct RequirePeer {
     rules: PeerRules,
+    revocations: Revocations,
     /// Against the roots of the acceptor, when they change.
     again: Option<Verified>,
     /// What proxies hand on.
@@ -24,7 +25,8 @@ impl RequirePeer {
         rules.people = rules.people.into_iter().map(PersonRule::load).collect::<Result<_, _>>()?;
         let again = rules.bundles.clone().map(Verified::new);
         let handed_on = rules.proxies.as_ref().map(|proxies| Verified::new(proxies.trust_bundles().clone()));
-        Ok(Self { rules, again, handed_on })
+        let revocations = rules.revocations.clone().unwrap_or_default();
+        Ok(Self { rules, revocations, again, handed_on })
     }
 }
 
@@ -87,7 +89,13 @@ impl RequirePeer {
         let lives_as_it_likes = person.is_some();
         self.check_holds(certificate, lives_as_it_likes, now)?;
         match person {
-            Some(rule) => enter_person(rule, certificate, route, exchange),
+            Some(rule) => {
+                let principal = person_of(rule, certificate, route)?;
+                if let Some(by) = self.revocations.find_principal(&principal) {
+                    return Err(invalid(format!("the person is revoked, by {by}")).rule("peer:revoked"));
+                }
+                exchange.set_principal(principal)
+            }
             None => self.enter_machine(certificate, route, exchange),
         }
     }
@@ -142,7 +150,7 @@ impl RequirePeer {
         {
             return Err(invalid("the certificate is made for longer than max_lifetime").rule("peer:lifetime"));
         }
-        if let Some(by) = self.rules.revocations.find(certificate) {
+        if let Some(by) = self.revocations.find(certificate) {
             return Err(invalid(format!("the certificate was revoked, by {by}")).rule("peer:revoked"));
         }
         Ok(())
@@ -205,19 +213,13 @@ fn handed_on(
     }
 }
 
-fn enter_person(
-    rule: &PersonRule,
-    certificate: &PeerCertificate,
-    route: &Route,
-    exchange: &Exchange,
-) -> Result<(), Refusal> {
+fn person_of(rule: &PersonRule, certificate: &PeerCertificate, route: &Route) -> Result<Principal, Refusal> {
     if *route.access() == Access::Machines || route.workload_patterns().is_some() {
         return Err(
             forbidden("a certificate of a person came to a route for machines".to_owned()).rule("peer:route")
         );
     }
-    let principal = rule.principal(certificate).map_err(|cause| forbidden(cause.to_owned()))?;
-    exchange.set_principal(principal)
+    rule.principal(certificate).map_err(|cause| forbidden(cause.to_owned()))
 }
 
 fn hash<'h>(values: impl Iterator<Item = &'h [u8]>) -> [u8; 32] {

@@ -65,6 +65,13 @@ impl Principal {
         self
     }
 
+    /// The same principal, whose credential that key has signed.
+    pub(crate) fn signed_by(mut self, kid: Option<Arc<str>>, thumbprint: [u8; 32]) -> Self {
+        let facts = Arc::make_mut(&mut self.facts);
+        facts.credential = facts.credential.clone().signed_by(kid, thumbprint);
+        self
+    }
+
     /// Whose account it goes on: the user's, else the machine's.
     pub(crate) fn holder(&self) -> Holder<'_> {
         match (&self.facts.subject, &self.workload) {
@@ -186,22 +193,32 @@ impl PrincipalBuilder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     method: AuthenticationMethod,
+    issued: Option<UnixTime>,
     expires: Option<UnixTime>,
     id: Option<Arc<str>>,
     session: Option<Arc<str>>,
+    kid: Option<Arc<str>>,
+    key: Option<[u8; 32]>,
 }
 
 impl Credential {
     /// A credential of that kind.
     pub fn new(method: AuthenticationMethod) -> Self {
-        Self { method, expires: None, id: None, session: None }
+        Self { method, issued: None, expires: None, id: None, session: None, kid: None, key: None }
     }
 
     /// A certificate: good until its last second is over, and called by its fingerprint.
     pub(crate) fn of_certificate(certificate: &PeerCertificate) -> Self {
         Self::new(AuthenticationMethod::Certificate)
+            .issued(certificate.not_before())
             .expires(certificate.not_after().saturating_add(Duration::from_secs(1)))
             .id(certificate.shared_fingerprint_text())
+    }
+
+    /// When it was issued (`iat`).
+    pub fn issued(mut self, at: UnixTime) -> Self {
+        self.issued = Some(at);
+        self
     }
 
     /// When it ceases to be good (`exp`).
@@ -222,9 +239,20 @@ impl Credential {
         self
     }
 
+    /// The key that signed it: what its issuer calls it (`kid`), and its thumbprint (SHA-256, RFC 7638).
+    pub fn signed_by(mut self, kid: Option<Arc<str>>, thumbprint: [u8; 32]) -> Self {
+        (self.kid, self.key) = (kid, Some(thumbprint));
+        self
+    }
+
     /// The kind of credential.
     pub fn method(&self) -> AuthenticationMethod {
         self.method
+    }
+
+    /// When it was issued, if it says so.
+    pub fn issued_at(&self) -> Option<UnixTime> {
+        self.issued
     }
 
     /// When it ceases to be good.
@@ -240,6 +268,16 @@ impl Credential {
     /// The login session that it came from.
     pub fn session_id(&self) -> Option<&str> {
         self.session.as_deref()
+    }
+
+    /// What its issuer calls the key that signed it.
+    pub fn key_id(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// The thumbprint of the key that signed it.
+    pub fn key_thumbprint(&self) -> Option<&[u8; 32]> {
+        self.key.as_ref()
     }
 }
 

@@ -57,7 +57,13 @@ impl Opaque {
             if let Some(cut) = self.pipeline.poll_cut(cx) {
                 return Poll::Ready(Err(cut.into()));
             }
-            let Some(frame) = ready!(source.as_mut().poll_frame(cx)) else { break };
+            let polled = source.as_mut().poll_frame(cx);
+            if polled.is_pending()
+                && let Some(cut) = self.pipeline.poll_idle(cx)
+            {
+                return Poll::Ready(Err(cut.into()));
+            }
+            let Some(frame) = ready!(polled) else { break };
             let frame = frame.map_err(Stop::Failed)?;
             if let Some(data) = frame.data_ref() {
                 if data.is_empty() {

@@ -85,6 +85,21 @@ impl Watch {
 
     fn poll_until<B: Body<Data = Bytes>>(
         &mut self,
+        source: Option<Pin<&mut B>>,
+        cx: &mut Context<'_>,
+        enough: impl Fn(&Self) -> bool,
+    ) -> Poll<Result<(), Stop<B::Error>>> {
+        let polled = self.poll_on(source, cx, enough);
+        if polled.is_pending()
+            && let Some(cut) = self.pipeline.poll_idle(cx)
+        {
+            return Poll::Ready(Err(cut.into()));
+        }
+        polled
+    }
+
+    fn poll_on<B: Body<Data = Bytes>>(
+        &mut self,
         mut source: Option<Pin<&mut B>>,
         cx: &mut Context<'_>,
         enough: impl Fn(&Self) -> bool,

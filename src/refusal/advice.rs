@@ -137,7 +137,8 @@ impl RefusalKind {
             ),
             Self::CredentialEnded => (
                 "a credential that holds until the answer ends",
-                "the client renews its credential before long requests, or the issuer gives it a longer life",
+                "the rule says whether it expired or was revoked; the client renews its credential before long requests, or \
+                 choose a grace: credential_grace(…)",
             ),
             Self::HeadersTooLarge => (
                 "headers within the limit",

@@ -59,7 +59,7 @@ pub enum RefusalKind {
     UnreadableAnswer,
     /// The answer was cut because its content was refused by inspection (502).
     AnswerBlocked,
-    /// The answer was cut because the credential ceased to hold (401).
+    /// The credential, or the certificate, ceased to hold before the answer was over: expired or revoked (401).
     CredentialEnded,
 }
 

@@ -34,6 +34,7 @@ pub(super) struct File {
     pub(super) issuers: Vec<Spanned<IssuerSection>>,
     #[serde(default)]
     pub(super) authentication: AuthenticationSection,
+    pub(super) watch: Option<Spanned<WatchSection>>,
     #[serde(default)]
     pub(super) routes: Vec<Spanned<RouteSection>>,
     #[serde(default)]
@@ -85,6 +86,13 @@ pub(super) struct IssuerSection {
 pub(super) struct AuthenticationSection {
     #[serde(default)]
     pub(super) accept_api_key_header: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct WatchSection {
+    pub(super) grace: Option<Text<Duration>>,
+    pub(super) danger_off: Option<Spanned<bool>>,
 }
 
 #[derive(Deserialize)]

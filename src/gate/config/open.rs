@@ -88,6 +88,11 @@ impl Config {
             Some(Switch::Off) => builder.danger_without_flood_check(),
             None => builder,
         };
+        builder = match self.watch {
+            Some(Switch::Set(grace)) => builder.credential_grace(grace),
+            Some(Switch::Off) => builder.danger_without_watch(),
+            None => builder,
+        };
         builder = match &self.inspection {
             Some(Switch::Set(actions)) => builder.inspection(inspection(actions)),
             Some(Switch::Off) => builder.danger_without_inspection(),

@@ -1,7 +1,7 @@
 //! From the shape of the file to what the builder takes; whatever cannot be used is refused at its place.
 
 use super::file::EdgeSection;
-use super::file::{AuditSection, FloodSection, InspectionSection, LimitSection, PlanSection};
+use super::file::{AuditSection, FloodSection, InspectionSection, LimitSection, PlanSection, WatchSection};
 use super::source::Source;
 use super::value::choose;
 use super::{AuditSettings, ConfigError, ConfigErrorKind, Switch};
@@ -10,7 +10,10 @@ use crate::exchange::{EdgeError, EdgeRules};
 use crate::inspect::Action;
 use crate::limit::{FloodCheck, FloodQuota, Limit, Measure, Plan, Plans, PlansErrorKind};
 use crate::payload::Category;
+use crate::principal::Revocations;
+use crate::watch::WatchCredentialLayer;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use toml::Spanned;
 
 /// The most addresses that the flood check may be told to remember: their memory, 34 bytes each, is taken at once.
@@ -60,6 +63,21 @@ pub(super) fn audit(
     }
     let (when_full, capacity) = (section.when_full.map(|word| word.0), section.capacity.map(|count| count.0));
     Ok(Switch::Set(AuditSettings { file, when_full, capacity }))
+}
+
+pub(super) fn watch(
+    source: &Source,
+    section: Spanned<WatchSection>,
+) -> Result<Switch<Duration>, ConfigError> {
+    let (span, section) = (section.span(), section.into_inner());
+    if is_off(source, section.danger_off.as_ref(), section.grace.is_some())? {
+        return Ok(Switch::Off);
+    }
+    let grace = section.grace.map_or(Duration::ZERO, |grace| grace.0);
+    match WatchCredentialLayer::builder(Revocations::new()).grace(grace).build() {
+        Ok(_) => Ok(Switch::Set(grace)),
+        Err(error) => source.refuse(span, error.to_string()),
+    }
 }
 
 pub(super) fn flood(

@@ -1,0 +1,49 @@
+//! Logging out: the issuer tells this service that a login session has ended (OpenID Connect Back-Channel Logout 1.0).
+//!
+//! [`BackChannelLogout`] is a service for the path that the issuer is given as `backchannel_logout_uri`. What it is told goes into a
+//! list of [`Revocations`]: credentials of the session are refused from the next request on, and its answers end.
+//!
+//! 1. `POST` of a form of at most 16 KiB, within ten seconds, with one `logout_token`.
+//! 2. The signature, the issuer and its keys, and the audience (here the client that this service is at the issuer) are checked as those
+//!    of a credential are. `typ` is `logout+jwt`, unless [`accept_plain_type`](BackChannelLogoutBuilder::accept_plain_type) is called.
+//! 3. `iat`, `exp`, `jti` and `events` with the event of a logout must be there, at least one of `sub` and `sid`, and no `nonce`. It is
+//!    good for ten minutes at most.
+//! 4. A `jti` counts once. 10,000 are remembered, until they would be refused as expired.
+//! 5. With `sid`, what came from that session is revoked, and beside a `sub` also what does not say from which session of the subject it
+//!    came. With `sub` alone, whatever the subject was issued until then.
+//! 6. When the list is full, whatever the issuer issued until then is revoked: too much rather than too little.
+//! 7. The answer is 200, or 400 with `invalid_request`; never stored. Each logout is an event of `tracing` with the target
+//!    `portcullis::audit`.
+//!
+//! # Deployment caveat
+//! It stands outside of the gate, which asks for a credential: no flood check stands before its signature checks. Let only the issuer reach the
+//! path, or limit it in front. A credential without `sid` and `sub` of a logout that names only a session is not found: have the issuer
+//! put `sid` into its credentials.
+//!
+//! # Example
+//! ```no_run
+//! use portcullis::Gate;
+//! use portcullis::jwt::{JwksFile, TrustedIssuer};
+//! use portcullis::jwt::logout::BackChannelLogout;
+//!
+//! # fn mount(gate: Gate, app: axum::Router) -> Result<axum::Router, Box<dyn std::error::Error>> {
+//! let logout = BackChannelLogout::builder(gate.revocations().clone())
+//!     .issuer(TrustedIssuer::new("https://login.example.com").audience("my-client-id").keys(JwksFile::open("jwks.json")?))
+//!     .build()?;
+//! Ok(axum::Router::new()
+//!     .route_service("/backchannel-logout", logout)
+//!     .fallback_service(gate.protect(app)))
+//! # }
+//! ```
+
+mod builder;
+mod claims;
+mod form;
+mod replay;
+mod service;
+
+pub use builder::BackChannelLogoutBuilder;
+pub use service::{BackChannelLogout, LogoutBody, LogoutFuture};
+
+#[cfg(doc)]
+use crate::principal::Revocations;
