@@ -35,7 +35,7 @@
 //!  2 route       path and method → action, dialect, access  route, exchange
 //!  3 flood       per address, before any cryptography       limit
 //!  4 peer        client certificate → Workload              peer, trust
-//!  5 jwt         bearer credential → Principal              jwt, jose
+//!  5 jwt         credential and its proof → Principal       jwt, jose
 //!  6 requests    per subject, tenant, application, plan     limit
 //!  7 authorize   the scopes of the route                    authorize
 //!  8 read        bounded, inflated, strict JSON, dialect    read, payload

@@ -208,6 +208,7 @@ impl GateBuilder {
         if self.api_key_header {
             jwt = jwt.accept_api_key_header();
         }
+        jwt = self.credentials.set(jwt, self.default_plan.as_deref());
         outer.push(Box::new(jwt.into_step()?));
         if let Some(limits) = &parts.limits {
             outer.push(Box::new(LimitRequestsLayer::builder(limits.clone()).into_step()));
@@ -266,7 +267,6 @@ struct Parts {
 impl Parts {
     fn controls(&self, builder: &GateBuilder) -> Vec<Control> {
         let issuers: Vec<&str> = builder.issuers.iter().map(TrustedIssuer::name).collect();
-        let header = if builder.api_key_header { ", in Authorization or x-api-key" } else { "" };
         let plans = self.limits.as_ref().map(|limits| limits.plans().to_string());
         let body = (builder.max_body_bytes, builder.max_body_time.as_secs_f64());
         let detail = |step| match step {
@@ -287,12 +287,9 @@ impl Parts {
                     self.routes.routes().len()
                 ))
             }
-            StepId::Flood => self.flood.map(|quota| format!("{quota} from one address")),
+            StepId::Flood => self.flood.map(|quota| format!("from one address {quota}")),
             StepId::Peer => builder.certificates(),
-            StepId::Authenticate if issuers.is_empty() => {
-                Some("certificates alone: a JWT is refused".to_owned())
-            }
-            StepId::Authenticate => Some(format!("JWT of {}{header}", issuers.join(", "))),
+            StepId::Authenticate => Some(builder.credentials.describe(&issuers, builder.api_key_header)),
             StepId::Requests => plans.clone(),
             StepId::Usage => plans.is_some().then(|| "by the same plans".to_owned()),
             StepId::Authorize => Some("the scopes that the route names".to_owned()),

@@ -1,9 +1,10 @@
+use super::credentials::Credentials;
 use super::{GateError, GateErrorKind};
 use crate::audit::AuditLog;
 use crate::clock::{SharedClock, SystemClock, UnixTime};
 use crate::exchange::{EdgeRules, Step};
 use crate::inspect::Inspection;
-use crate::jwt::TrustedIssuer;
+use crate::jwt::{ApiKey, Authenticate, DpopRules, RequireBinding, TrustedIssuer};
 use crate::limit::{BudgetStore, FloodQuota, Meter, Plan};
 use crate::payload::EventLimits;
 #[cfg(feature = "tls")]
@@ -32,6 +33,7 @@ pub struct GateBuilder {
     pub(super) flood: Choice<FloodQuota>,
     pub(super) issuers: Vec<TrustedIssuer>,
     pub(super) api_key_header: bool,
+    pub(super) credentials: Credentials,
     pub(super) plans: Vec<Plan>,
     pub(super) default_plan: Option<Box<str>>,
     pub(super) no_limits: bool,
@@ -102,6 +104,7 @@ impl GateBuilder {
             flood: Choice::default(),
             issuers: Vec::new(),
             api_key_header: false,
+            credentials: Credentials::default(),
             plans: Vec::new(),
             default_plan: None,
             no_limits: false,
@@ -208,6 +211,33 @@ impl GateBuilder {
     /// Takes the credential from `x-api-key` as well, where Anthropic's clients put it.
     pub fn accept_api_key_header(mut self) -> Self {
         self.api_key_header = true;
+        self
+    }
+
+    /// Believes this static key, which comes where a JWT would: for users who have no issuer yet. It is the weakest kind of
+    /// credential, and the posture says so.
+    pub fn api_key(mut self, key: ApiKey) -> Self {
+        self.credentials.api_keys.push(key);
+        self
+    }
+
+    /// Asks a login of the host's own first: a session cookie, keys that it gave out itself. Everything further in works on
+    /// the principal that it vouches for.
+    pub fn authenticate(mut self, login: impl Authenticate) -> Self {
+        self.credentials.login = Some(Arc::new(login));
+        self
+    }
+
+    /// Believes credentials that are bound to a key by DPoP (RFC 9449), with their proof; they are refused when not called.
+    pub fn dpop(mut self, rules: DpopRules) -> Self {
+        self.credentials.dpop = Some(rules);
+        self
+    }
+
+    /// Who must come with a credential that is bound to a key of its bearer, by DPoP or by certificate (RFC 8705). Nobody when
+    /// not called; one that is bound is refused without its proof in any case.
+    pub fn require_binding(mut self, required: RequireBinding) -> Self {
+        self.credentials.required = required;
         self
     }
 

@@ -1,5 +1,6 @@
 use super::GateBuilder;
 use super::posture::Control;
+use crate::jwt::DpopRules;
 use crate::route::RouteTable;
 use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt::Write;
@@ -23,9 +24,10 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         flood: _, // in `controls`
         issuers,
         api_key_header: _, // in `controls`
-        plans: _,          // in `controls`
-        default_plan: _,   // in `controls`
-        no_limits: _,      // in `controls`
+        credentials,
+        plans: _,        // in `controls`
+        default_plan: _, // in `controls`
+        no_limits: _,    // in `controls`
         store: _,
         meter: _,
         output_cap,
@@ -51,6 +53,9 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
     for issuer in issuers {
         add("issuer", &issuer.settings());
     }
+    // The keys' hashes are not secret; they tell one set of keys from another.
+    add("api keys", &credentials.api_keys);
+    add("dpop", &credentials.dpop.as_ref().map(DpopRules::settings));
     add("proxies", proxies);
     // It can be said in two places and means one thing.
     let edge = if *plaintext { edge.clone().danger_plaintext() } else { edge.clone() };

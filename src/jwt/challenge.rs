@@ -3,6 +3,7 @@
 use http::HeaderValue;
 
 use super::bearer::Unfound;
+use super::dpop::{self, DpopErrorKind};
 use super::issuer::setting;
 use super::{JwtError, JwtErrorKind};
 use crate::refusal::{Refusal, RefusalKind};
@@ -14,10 +15,12 @@ pub(super) struct Challenges {
     invalid_request: HeaderValue,
     invalid: HeaderValue,
     expired: HeaderValue,
+    realm: Box<str>,
 }
 
 const INVALID: &str = "the credential is not valid";
 const EXPIRED: &str = "the credential has expired";
+const UNPROVEN: &str = "the DPoP proof is not valid";
 
 impl Challenges {
     pub(super) fn new(realm: &str) -> Result<Self, JwtError> {
@@ -36,6 +39,7 @@ impl Challenges {
             invalid_request: challenge(", error=\"invalid_request\""),
             invalid: challenge(&invalid_token(INVALID)),
             expired: challenge(&invalid_token(EXPIRED)),
+            realm: realm.into(),
         })
     }
 
@@ -68,6 +72,46 @@ impl Challenges {
             _ => self.refuse(RefusalKind::InvalidCredential, INVALID, &self.invalid),
         };
         refusal.cause(error.to_string())
+    }
+
+    /// `WWW-Authenticate: DPoP` (RFC 9449 §7.1), with what comes after the realm.
+    pub(super) fn dpop(&self, error: &str) -> HeaderValue {
+        let challenge = format!("DPoP realm=\"{}\"{error}, algs=\"{}\"", self.realm, dpop::algorithms());
+        HeaderValue::try_from(challenge).expect("a realm of visible ASCII makes a header value")
+    }
+
+    /// The refusal of a credential whose proof does not hold, or is not there.
+    pub(super) fn unproven(&self, error: &DpopErrorKind) -> Refusal {
+        let (public, challenge) = match error {
+            DpopErrorKind::NotSetUp => (INVALID, self.invalid.clone()),
+            // RFC 9449 §7.2: the credential is the wrong one for its scheme.
+            DpopErrorKind::Scheme | DpopErrorKind::NotBound => {
+                (INVALID, self.dpop(&format!(", error=\"invalid_token\", error_description=\"{INVALID}\"")))
+            }
+            _ => (
+                UNPROVEN,
+                self.dpop(&format!(", error=\"invalid_dpop_proof\", error_description=\"{UNPROVEN}\"")),
+            ),
+        };
+        self.refuse(RefusalKind::InvalidCredential, public, &challenge)
+            .cause(error.to_string())
+            .rule("jwt:dpop")
+    }
+
+    /// The refusal of a proof that lacks only the nonce (RFC 9449 §9).
+    pub(super) fn dpop_nonce(&self) -> Refusal {
+        let public = "repeat the request with a DPoP proof that holds the nonce in DPoP-Nonce";
+        let challenge = self.dpop(", error=\"use_dpop_nonce\"");
+        let refusal = self.refuse(RefusalKind::InvalidCredential, public, &challenge);
+        refusal.cause(DpopErrorKind::Nonce.to_string()).rule("jwt:dpop")
+    }
+
+    /// The refusal of a request with more than one proof (RFC 9449 §4.3).
+    pub(super) fn several_proofs(&self) -> Refusal {
+        let public = "send exactly one DPoP proof, in one header";
+        let challenge = self.dpop(", error=\"invalid_request\"");
+        let refusal = self.refuse(RefusalKind::AmbiguousCredential, public, &challenge);
+        refusal.cause(DpopErrorKind::Several.to_string()).rule("jwt:dpop")
     }
 
     fn refuse(&self, kind: RefusalKind, public: &'static str, challenge: &HeaderValue) -> Refusal {

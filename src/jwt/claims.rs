@@ -7,6 +7,7 @@ use crate::principal::{
 };
 use crate::principal::{AuthenticationMethod, Credential};
 
+use super::confirmation::Confirmation;
 use super::{JwtError, JwtErrorKind, TrustedIssuer};
 
 /// The longest name that a claim may carry, in bytes (`sub`: RFC 9068 §2.2 by way of OpenID Connect Core §2).
@@ -38,6 +39,7 @@ pub(super) struct Claims<'d> {
 /// What the claims come to.
 pub(super) struct Accepted {
     pub(super) principal: Principal,
+    pub(super) confirmation: Confirmation,
     /// Good from here on, leeway included.
     pub(super) good_from: UnixTime,
     /// Good before this, leeway included.
@@ -84,9 +86,7 @@ impl<'d> Claims<'d> {
         issuer: &TrustedIssuer,
         now: UnixTime,
     ) -> Result<Accepted, JwtError> {
-        if self.confirmation.is_some() {
-            return Err(JwtErrorKind::Bound.into());
-        }
+        let confirmation = self.confirmation.map(Confirmation::read).transpose()?.unwrap_or_default();
         self.check_audience(issuer)?;
         let (good_from, good_until) = self.check_time(issuer, now)?;
         let subject = name(self.subject, "sub")?.ok_or(JwtErrorKind::MissingClaim("sub"))?;
@@ -116,7 +116,7 @@ impl<'d> Claims<'d> {
             let roles = strings(roles).filter(|roles| roles.iter().all(|role| is_name(role)));
             principal = principal.roles(RoleSet::from_iter(roles.ok_or_else(|| malformed_at(pointer))?));
         }
-        Ok(Accepted { principal: principal.build(), good_from, good_until })
+        Ok(Accepted { principal: principal.build(), confirmation, good_from, good_until })
     }
 
     fn check_audience(&self, issuer: &TrustedIssuer) -> Result<(), JwtError> {

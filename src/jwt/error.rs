@@ -71,9 +71,21 @@ pub enum JwtErrorKind {
     /// The issuer does not use this algorithm.
     #[error("the algorithm is not one of those this issuer may use")]
     AlgorithmNotAllowed,
-    /// It is bound to a key of the sender (RFC 7800 `cnf`), and nothing here checks that the sender has it.
-    #[error("it is bound to the sender's key by `cnf`, whose proof is not checked here")]
+    /// It is bound to a key of the sender (RFC 7800 `cnf`) in a way whose proof is not known here.
+    #[error("claim `cnf` binds it to the sender's key in a way that is not known here: x5t#S256 and jkt are")]
     Bound,
+    /// It is bound to a client certificate (RFC 8705 §3), and none was shown.
+    #[error("it is bound to a client certificate, and the client has shown none")]
+    NoCertificate,
+    /// It is bound to another client certificate than the one shown.
+    #[error("it is bound to another client certificate than the one that the client has shown")]
+    OtherCertificate,
+    /// The certificate that it is bound to has ended since the handshake.
+    #[error("the client certificate that it is bound to has ended")]
+    CertificateEnded,
+    /// It is not bound to a key of the sender, and has to be.
+    #[error("it is not bound to a key of its bearer, which the gate asks for")]
+    Unbound,
     /// A setting is missing or wrong.
     #[error("`{field}`: {problem}")]
     Setting {

@@ -3,13 +3,16 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
+use super::api_key::ApiKeys;
 use super::cache::SeenCredentials;
 use super::challenge::Challenges;
 use super::issuer::setting;
-use super::step::{Judge, VerifyJwt};
+use super::judge::Judge;
+use super::step::VerifyJwt;
 use super::verify::Verifier;
-use super::{JwtError, TrustedIssuer};
+use super::{ApiKey, Authenticate, DpopRules, JwtError, RequireBinding, TrustedIssuer};
 use crate::exchange::{Checked, Context, Step, StepLayer};
+use crate::principal::PlanName;
 
 const REMEMBER_FOR: Duration = Duration::from_secs(5 * 60);
 const REMEMBER_ENTRIES: usize = 32 * 1024;
@@ -27,6 +30,11 @@ impl VerifyJwtLayer {
             without_issuers: false,
             realm: "llm".into(),
             api_key_header: false,
+            api_keys: Vec::new(),
+            host: None,
+            dpop: None,
+            required: RequireBinding::default(),
+            default_plan: None,
             credential_passes: false,
             remember_for: REMEMBER_FOR,
             remember_entries: REMEMBER_ENTRIES,
@@ -51,6 +59,11 @@ pub struct VerifyJwtLayerBuilder {
     without_issuers: bool,
     realm: String,
     api_key_header: bool,
+    api_keys: Vec<ApiKey>,
+    host: Option<Arc<dyn Authenticate>>,
+    dpop: Option<DpopRules>,
+    required: RequireBinding,
+    default_plan: Option<PlanName>,
     credential_passes: bool,
     remember_for: Duration,
     remember_entries: usize,
@@ -59,7 +72,7 @@ pub struct VerifyJwtLayerBuilder {
 }
 
 impl VerifyJwtLayerBuilder {
-    /// Accepts JWTs of this issuer, too. At least one is needed.
+    /// Accepts JWTs of this issuer, too. At least one is needed, or another kind of credential.
     pub fn issuer(mut self, issuer: TrustedIssuer) -> Self {
         self.issuers.push(issuer);
         self
@@ -74,6 +87,40 @@ impl VerifyJwtLayerBuilder {
     /// Accepts the JWT in `x-api-key`, too, where Anthropic's clients put it. A request with both headers is refused.
     pub fn accept_api_key_header(mut self) -> Self {
         self.api_key_header = true;
+        self
+    }
+
+    /// Accepts this static key, too. It comes where a JWT would.
+    pub fn api_key(mut self, key: ApiKey) -> Self {
+        self.api_keys.push(key);
+        self
+    }
+
+    /// Asks the host's own login first.
+    pub fn authenticate(self, login: impl Authenticate) -> Self {
+        self.authenticate_shared(Arc::new(login))
+    }
+
+    pub(crate) fn authenticate_shared(mut self, login: Arc<dyn Authenticate>) -> Self {
+        self.host = Some(login);
+        self
+    }
+
+    /// Accepts credentials that are bound by DPoP (RFC 9449), with their proof. Without this they are refused.
+    pub fn dpop(mut self, rules: DpopRules) -> Self {
+        self.dpop = Some(rules);
+        self
+    }
+
+    /// Who must come with a credential that is bound to a key of its bearer; nobody unless set.
+    pub fn require_binding(mut self, required: RequireBinding) -> Self {
+        self.required = required;
+        self
+    }
+
+    /// The plan of those whose credential names none, for [`RequireBinding::ForPlans`].
+    pub fn default_plan(mut self, plan: impl Into<PlanName>) -> Self {
+        self.default_plan = Some(plan.into());
         self
     }
 
@@ -120,7 +167,8 @@ impl VerifyJwtLayerBuilder {
     }
 
     pub(crate) fn into_step(self) -> Result<impl Step, JwtError> {
-        if self.issuers.is_empty() && !self.without_issuers {
+        let other_credentials = self.without_issuers || !self.api_keys.is_empty() || self.host.is_some();
+        if self.issuers.is_empty() && !other_credentials {
             return Err(setting("issuer", "trust at least one issuer"));
         }
         for (n, issuer) in self.issuers.iter().enumerate() {
@@ -140,7 +188,15 @@ impl VerifyJwtLayerBuilder {
             clock: self.context.clock().clone(),
         };
         Ok(VerifyJwt {
-            judge: Arc::new(Judge { verifier, challenges }),
+            judge: Arc::new(Judge {
+                verifier,
+                api_keys: ApiKeys::new(self.api_keys)?,
+                challenges,
+                dpop: self.dpop.map(|rules| rules.build(self.context.clock().clone())).transpose()?,
+                required: self.required,
+                default_plan: self.default_plan,
+            }),
+            host: self.host,
             api_key_header: self.api_key_header,
             credential_passes: self.credential_passes,
         })

@@ -12,13 +12,16 @@
 //!    [`jose`](crate::jose) refuses is refused.
 //! 5. `typ` must be `JWT`, `at+jwt` or absent; [`require_access_token_type`](TrustedIssuer::require_access_token_type) leaves
 //!    only `at+jwt`.
-//! 6. A JWT with `cnf` is bound to a key of its bearer, which is not checked here, so it is refused. `act` becomes the
-//!    principal's [`ActorChain`](crate::principal::ActorChain).
+//! 6. A JWT with `cnf` is bound to a key of its bearer and passes only beside the proof, on every request: the client
+//!    certificate (RFC 8705), or a [DPoP](dpop) proof (RFC 9449). Any other `cnf` is refused. `act` becomes the principal's
+//!    [`ActorChain`](crate::principal::ActorChain).
 //! 7. A verified credential is remembered under its full SHA-256. Each time it comes again, its time is checked and its
 //!    key must still be the issuer's. What failed is never remembered.
 //! 8. A key that is not known makes the [`KeySource`] look for newer ones, at its own pace.
 //! 9. The caller learns that a credential does not hold or has expired. Why stands in the refusal's private cause.
-//! 10. The credential is taken out of the request before the handler sees it.
+//! 10. The credential, its proof and API keys are taken out of the request before the handler sees it.
+//! 11. An [`ApiKey`] is found by its SHA-256 alone. A [login of the host's own](Authenticate) may say who asks instead.
+//! 12. A credential that does not hold is noted in the record, for the flood check to charge its sender.
 //!
 //! # Deployment caveat
 //!
@@ -49,20 +52,30 @@
 //! # }
 //! ```
 
+mod api_key;
+mod authenticate;
 mod bearer;
 mod cache;
 mod challenge;
 mod claims;
+mod confirmation;
+pub mod dpop;
 mod error;
 mod file;
 mod issuer;
+mod judge;
 mod keys;
 mod layer;
+mod shown;
 mod step;
 #[cfg(test)]
 mod tests;
 mod verify;
 
+pub use api_key::{ApiKey, NewApiKey};
+pub use authenticate::{Authenticate, Authentication, PendingAuthentication};
+pub use confirmation::RequireBinding;
+pub use dpop::DpopRules;
 pub use error::{JwtError, JwtErrorKind};
 pub use file::JwksFile;
 pub use issuer::TrustedIssuer;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::cache::{Fingerprint, SeenCredentials};
 use super::claims::{Accepted, Claims};
+use super::confirmation::Confirmation;
 use super::keys::{KeySource, PendingRefresh, Refresh};
 use super::{JwtError, JwtErrorKind, TrustedIssuer};
 use crate::clock::{SharedClock, UnixTime};
@@ -27,6 +28,8 @@ pub(super) struct Verifier {
 #[derive(Debug)]
 pub(super) struct Verified {
     pub(super) principal: Principal,
+    /// Kept with it, so that the proof is asked for each time.
+    pub(super) confirmation: Confirmation,
     pub(super) kid: Option<Arc<str>>,
     pub(super) algorithm: Algorithm,
     issuer: usize,
@@ -137,7 +140,7 @@ impl Verifier {
         let sound_type = match jws.typ() {
             JwsType::AccessJwt => true,
             JwsType::Jwt | JwsType::Absent => !issuer.access_type_required,
-            JwsType::Other => false,
+            JwsType::DpopProof | JwsType::Other => false,
         };
         if !sound_type {
             return Err(JwtErrorKind::Type.into());
@@ -158,10 +161,11 @@ impl Verifier {
             Err(error) => return Err(error.into()),
         };
         jws.verify(key)?;
-        let Accepted { principal, good_from, good_until } =
+        let Accepted { principal, confirmation, good_from, good_until } =
             claims.check(&document, issuer, self.clock.now())?;
         Ok(Verified {
             principal,
+            confirmation,
             kid: jws.kid().map(Into::into),
             algorithm: jws.algorithm(),
             issuer: index,

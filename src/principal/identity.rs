@@ -176,6 +176,12 @@ impl PrincipalBuilder {
         self
     }
 
+    /// Another account of the same credential.
+    pub(crate) fn credential(mut self, credential: Credential) -> Self {
+        self.facts.credential = credential;
+        self
+    }
+
     /// The principal.
     pub fn build(self) -> Principal {
         Principal { facts: Arc::new(self.facts), workload: self.workload }
@@ -251,6 +257,8 @@ pub enum AuthenticationMethod {
     Jwt,
     /// A certificate whose key the other end of the connection holds.
     Certificate,
+    /// A static key, of which only the SHA-256 is known: the weakest kind.
+    ApiKey,
     /// The host application vouches for the principal.
     Host,
     /// A test said so; exists only in requests made by the `testing` feature.
@@ -263,6 +271,7 @@ impl AuthenticationMethod {
         match self {
             Self::Jwt => "jwt",
             Self::Certificate => "certificate",
+            Self::ApiKey => "api_key",
             Self::Host => "host",
             Self::Asserted => "asserted",
         }

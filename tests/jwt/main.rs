@@ -1,9 +1,12 @@
 //! The promise of the `jwt` layer: nobody passes without one sound credential of a trusted issuer.
 #![allow(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test")]
 
+mod api_keys;
 mod building;
 mod claims;
+mod dpop;
 mod form;
+mod host;
 mod keys;
 mod passes;
 mod remembered;

@@ -1,5 +1,6 @@
 //! The shape of the file: what serde reads, before it means anything.
 
+use super::credentials::Binding;
 use super::hosts::{Host, Origin, UrlHost};
 use super::moment::Moment;
 use super::value::{Count, Size, Text};
@@ -34,6 +35,8 @@ pub(super) struct File {
     pub(super) issuers: Vec<Spanned<IssuerSection>>,
     #[serde(default)]
     pub(super) authentication: AuthenticationSection,
+    #[serde(default)]
+    pub(super) api_keys: Vec<Spanned<ApiKeySection>>,
     #[serde(default)]
     pub(super) routes: Vec<Spanned<RouteSection>>,
     #[serde(default)]
@@ -85,6 +88,32 @@ pub(super) struct IssuerSection {
 pub(super) struct AuthenticationSection {
     #[serde(default)]
     pub(super) accept_api_key_header: bool,
+    #[serde(default)]
+    pub(super) require_binding: Binding,
+    pub(super) dpop: Option<Spanned<DpopSection>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct DpopSection {
+    pub(super) addresses: Vec<String>,
+    pub(super) max_age: Option<Text<Duration>>,
+    #[serde(default)]
+    pub(super) require_nonces: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct ApiKeySection {
+    pub(super) sha256: Spanned<String>,
+    pub(super) owner: String,
+    pub(super) expires: Moment,
+    pub(super) issuer: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) plan: Option<String>,
+    pub(super) tenant: Option<String>,
+    #[serde(default)]
+    pub(super) scopes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -145,6 +174,7 @@ pub(super) struct FloodSection {
     pub(super) requests: Option<Count<u32>>,
     pub(super) per: Option<Text<Per>>,
     pub(super) burst: Option<Count<u32>>,
+    pub(super) failed_credential: Option<Count<u32>>,
     pub(super) addresses: Option<Spanned<Count<usize>>>,
     pub(super) danger_off: Option<Spanned<bool>>,
 }

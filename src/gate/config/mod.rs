@@ -55,6 +55,7 @@
 //!
 #![doc = include_str!("keys.md")]
 
+mod credentials;
 mod error;
 mod file;
 mod hosts;
@@ -101,7 +102,7 @@ pub struct Config {
     folder: PathBuf,
     audit: Option<Switch<AuditSettings>>,
     issuers: Vec<ConfiguredIssuer>,
-    api_key_header: bool,
+    credentials: credentials::Credentials,
     routes: Vec<Route>,
     plans: Vec<Plan>,
     default_plan: Option<String>,
@@ -191,7 +192,7 @@ impl Config {
             certificates: peer::Certificates::read(&source, file.trust, file.peer)?,
             audit: file.audit.map(|section| read::audit(&source, section)).transpose()?,
             issuers: issuers::issuers(&source, file.issuers)?,
-            api_key_header: file.authentication.accept_api_key_header,
+            credentials: credentials::Credentials::read(&source, file.authentication, file.api_keys)?,
             routes: routes::routes(&source, file.routes)?,
             plans,
             default_plan: file.default_plan.map(Spanned::into_inner),

@@ -54,9 +54,7 @@ impl Config {
         }
         builder = self.routes.iter().cloned().fold(builder, GateBuilder::route);
         builder = self.plans.iter().cloned().fold(builder, GateBuilder::plan);
-        if self.api_key_header {
-            builder = builder.accept_api_key_header();
-        }
+        builder = self.credentials.set(builder);
         if let Some(name) = &self.default_plan {
             builder = builder.default_plan(name.as_str());
         }
@@ -150,7 +148,7 @@ impl Config {
             GateErrorKind::Missing { control: "limits", .. } => {
                 ("plans", "add [plans.free] with requests and usage, or danger_without_limits = true")
             }
-            GateErrorKind::Jwt(_) if self.issuers.is_empty() => {
+            GateErrorKind::Jwt(_) if self.issuers.is_empty() && !self.credentials.know_callers() => {
                 ("issuers", "add [[issuers]] with issuer, audiences and jwks_file or keys")
             }
             GateErrorKind::MachinesWithoutPeers(_) => (

@@ -67,8 +67,12 @@ pub(super) fn flood(
     section: Spanned<FloodSection>,
 ) -> Result<Switch<FloodQuota>, ConfigError> {
     let (span, section) = (section.span(), section.into_inner());
-    let FloodSection { requests, per, burst, addresses, danger_off } = section;
-    let set_up = requests.is_some() || per.is_some() || burst.is_some() || addresses.is_some();
+    let FloodSection { requests, per, burst, failed_credential, addresses, danger_off } = section;
+    let set_up = requests.is_some()
+        || per.is_some()
+        || burst.is_some()
+        || failed_credential.is_some()
+        || addresses.is_some();
     if is_off(source, danger_off.as_ref(), set_up)? {
         return Ok(Switch::Off);
     }
@@ -79,6 +83,9 @@ pub(super) fn flood(
     let mut quota = FloodQuota::new(requests.0, per.0);
     if let Some(burst) = burst {
         quota = quota.burst(burst.0);
+    }
+    if let Some(count) = failed_credential {
+        quota = quota.failed_credential(count.0);
     }
     if let Err(error) = FloodCheck::new(quota.addresses(1), SystemClock::shared()) {
         return source.refuse(span, error.to_string());
