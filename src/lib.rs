@@ -66,6 +66,7 @@
     feature = "tls",
     doc = "| [`peer`] [`trust`] [`serve`] | certificates: who is let in by them, who is believed, TLS |"
 )]
+#![cfg_attr(feature = "fetch", doc = "| [`fetch`] | the one bounded HTTP client |")]
 #![cfg_attr(feature = "axum", doc = "| [`extract`] | axum extractors |")]
 #![cfg_attr(
     feature = "testing",
@@ -77,6 +78,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `axum` | yes | `gate.protect(router)`, extractors, the client's address from axum |
+//! | `fetch` | yes | key sets of issuers over HTTPS, found by discovery |
 //! | `config` | | `Gate::from_config`: the same gate from TOML |
 //! | `inflate` | | request bodies in gzip, deflate, Brotli and Zstandard; without it they are 415 |
 //! | `metrics` | | counters and a histogram through the `metrics` facade |
@@ -100,6 +102,8 @@ pub mod docs;
 pub mod exchange;
 #[cfg(feature = "axum")]
 pub mod extract;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 pub mod gate;
 pub mod inspect;
 pub mod jose;
