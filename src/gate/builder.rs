@@ -4,6 +4,8 @@ use crate::audit::AuditLog;
 use crate::clock::{SharedClock, SystemClock, UnixTime};
 use crate::exchange::{EdgeRules, Step};
 use crate::inspect::Inspection;
+#[cfg(feature = "fetch")]
+use crate::jwt::Introspection;
 use crate::jwt::{ApiKey, Authenticate, DpopRules, RequireBinding, TrustedIssuer};
 use crate::limit::{BudgetStore, FloodQuota, Meter, Plan};
 use crate::payload::EventLimits;
@@ -218,6 +220,13 @@ impl GateBuilder {
     /// credential, and the posture says so.
     pub fn api_key(mut self, key: ApiKey) -> Self {
         self.credentials.api_keys.push(key);
+        self
+    }
+
+    /// Believes opaque credentials of an issuer that is asked about them (RFC 7662).
+    #[cfg(feature = "fetch")]
+    pub fn introspection(mut self, introspection: Introspection) -> Self {
+        self.credentials.introspection = Some(introspection);
         self
     }
 

@@ -1,5 +1,7 @@
 //! The kinds of credential beside the JWTs of issuers, and what must prove that their bearer may have them.
 
+#[cfg(feature = "fetch")]
+use crate::jwt::Introspection;
 use crate::jwt::{ApiKey, Authenticate, DpopRules, RequireBinding, VerifyJwtLayerBuilder};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -8,6 +10,8 @@ use std::sync::Arc;
 pub(super) struct Credentials {
     pub(super) api_keys: Vec<ApiKey>,
     pub(super) login: Option<Arc<dyn Authenticate>>,
+    #[cfg(feature = "fetch")]
+    pub(super) introspection: Option<Introspection>,
     pub(super) dpop: Option<DpopRules>,
     pub(super) required: RequireBinding,
 }
@@ -15,6 +19,10 @@ pub(super) struct Credentials {
 impl Credentials {
     /// Whether callers can be known without a JWT.
     pub(super) fn know_callers(&self) -> bool {
+        #[cfg(feature = "fetch")]
+        if self.introspection.is_some() {
+            return true;
+        }
         !self.api_keys.is_empty() || self.login.is_some()
     }
 
@@ -28,6 +36,10 @@ impl Credentials {
         }
         if let Some(login) = self.login {
             layer = layer.authenticate_shared(login);
+        }
+        #[cfg(feature = "fetch")]
+        if let Some(introspection) = self.introspection {
+            layer = layer.introspection(introspection);
         }
         if let Some(rules) = self.dpop {
             layer = layer.dpop(rules);
@@ -49,6 +61,10 @@ impl Credentials {
         let mut line = |line: String| write!(text, "\n{line}").expect("writing to a String does not fail");
         if let Some(login) = &self.login {
             line(format!("the host's own login: {login:?}"));
+        }
+        #[cfg(feature = "fetch")]
+        if let Some(introspection) = &self.introspection {
+            line(introspection.to_string());
         }
         if let Some(dpop) = &self.dpop {
             line(format!("{dpop}"));

@@ -56,6 +56,8 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
     // The keys' hashes are not secret; they tell one set of keys from another.
     add("api keys", &credentials.api_keys);
     add("dpop", &credentials.dpop.as_ref().map(DpopRules::settings));
+    #[cfg(feature = "fetch")]
+    add("introspection", &credentials.introspection.as_ref().map(crate::jwt::Introspection::settings));
     add("proxies", proxies);
     // It can be said in two places and means one thing.
     let edge = if *plaintext { edge.clone().danger_plaintext() } else { edge.clone() };

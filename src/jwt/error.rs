@@ -86,6 +86,12 @@ pub enum JwtErrorKind {
     /// It is not bound to a key of the sender, and has to be.
     #[error("it is not bound to a key of its bearer, which the gate asks for")]
     Unbound,
+    /// Its issuer says that it is none, or no longer one (RFC 7662 §2.2).
+    #[error("its issuer says that it is not active")]
+    Inactive,
+    /// Its issuer could not be asked about it.
+    #[error("its issuer could not be asked: {0}")]
+    Introspection(String),
     /// A setting is missing or wrong.
     #[error("`{field}`: {problem}")]
     Setting {

@@ -10,6 +10,8 @@ use super::bearer::{Scheme, Unfound};
 use super::challenge::Challenges;
 use super::confirmation::{Confirmation, RequireBinding};
 use super::dpop::{DPOP_NONCE, Dpop, DpopErrorKind, Request};
+#[cfg(feature = "fetch")]
+use super::introspect::{Asked, Asker};
 use super::shown::{Shown, ShownProof};
 use super::verify::{Held, Outcome, Verifier};
 use super::{JwtError, JwtErrorKind};
@@ -22,6 +24,8 @@ use crate::refusal::{Refusal, RefusalKind};
 pub(super) struct Judge {
     pub(super) verifier: Verifier,
     pub(super) api_keys: ApiKeys,
+    #[cfg(feature = "fetch")]
+    pub(super) asker: Option<Arc<Asker>>,
     pub(super) challenges: Challenges,
     pub(super) dpop: Option<Dpop>,
     pub(super) required: RequireBinding,
@@ -79,6 +83,12 @@ impl Judge {
         if let Some(owner) = self.api_keys.find(shown.credential(), exchange.started()) {
             return self.api_key(owner, &shown, exchange).into();
         }
+        #[cfg(feature = "fetch")]
+        if let Some(asker) = &self.asker
+            && (self.verifier.issuers.is_empty() || !is_shaped_like_a_jwt(shown.credential()))
+        {
+            return self.opaque(asker, &shown, exchange);
+        }
         match self.verifier.check(shown.credential()) {
             Outcome::Decided(held) => self.jwt(held, &shown, exchange).into(),
             Outcome::AwaitKeys(pending) => {
@@ -126,6 +136,35 @@ impl Judge {
     ) -> Decision {
         let owner = owner.map_err(|error| self.challenges.invalid(&error))?;
         self.accept(owner, &Confirmation::default(), CredentialFacts::default(), shown, exchange)
+    }
+
+    #[cfg(feature = "fetch")]
+    fn opaque(self: &Arc<Self>, asker: &Arc<Asker>, shown: &Shown<'_>, exchange: &Exchange) -> Check {
+        if let Some(known) = asker.recall(shown.credential()) {
+            return self.asked(known, shown, exchange).into();
+        }
+        let (judge, asker) = (Arc::clone(self), Arc::clone(asker));
+        let (exchange, shown) = (exchange.clone(), shown.keep());
+        Check::Later(Later::new(async move {
+            let answer = asker.ask(shown.credential()).await;
+            judge.asked(answer, &shown, &exchange)
+        }))
+    }
+
+    #[cfg(feature = "fetch")]
+    fn asked(&self, answer: Result<Asked, JwtError>, shown: &Shown<'_>, exchange: &Exchange) -> Decision {
+        let Asked { accepted, remembered } = answer.map_err(|error| match error.kind {
+            JwtErrorKind::Introspection(_) => {
+                let public = "the credential cannot be checked now";
+                Refusal::new(RefusalKind::Unavailable, public)
+                    .cause(error.to_string())
+                    .rule("jwt:introspection")
+            }
+            JwtErrorKind::Expired => self.challenges.invalid(&error),
+            _ => self.failed(self.challenges.invalid(&error), exchange),
+        })?;
+        let facts = CredentialFacts { remembered, ..CredentialFacts::default() };
+        self.accept(&accepted.principal, &accepted.confirmation, facts, shown, exchange)
     }
 
     fn jwt(&self, held: Result<Held, JwtError>, shown: &Shown<'_>, exchange: &Exchange) -> Decision {
@@ -221,4 +260,10 @@ impl Judge {
         }
         refusal
     }
+}
+
+/// Three parts, the first of which begins like the base64url of a JSON object.
+#[cfg(feature = "fetch")]
+fn is_shaped_like_a_jwt(credential: &str) -> bool {
+    credential.starts_with("ey") && credential.bytes().filter(|byte| *byte == b'.').count() == 2
 }

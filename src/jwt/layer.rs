@@ -6,6 +6,8 @@ use tower_layer::Layer;
 use super::api_key::ApiKeys;
 use super::cache::SeenCredentials;
 use super::challenge::Challenges;
+#[cfg(feature = "fetch")]
+use super::introspect::Introspection;
 use super::issuer::setting;
 use super::judge::Judge;
 use super::step::VerifyJwt;
@@ -32,6 +34,8 @@ impl VerifyJwtLayer {
             api_key_header: false,
             api_keys: Vec::new(),
             host: None,
+            #[cfg(feature = "fetch")]
+            introspection: None,
             dpop: None,
             required: RequireBinding::default(),
             default_plan: None,
@@ -61,6 +65,8 @@ pub struct VerifyJwtLayerBuilder {
     api_key_header: bool,
     api_keys: Vec<ApiKey>,
     host: Option<Arc<dyn Authenticate>>,
+    #[cfg(feature = "fetch")]
+    introspection: Option<Introspection>,
     dpop: Option<DpopRules>,
     required: RequireBinding,
     default_plan: Option<PlanName>,
@@ -93,6 +99,13 @@ impl VerifyJwtLayerBuilder {
     /// Accepts this static key, too. It comes where a JWT would.
     pub fn api_key(mut self, key: ApiKey) -> Self {
         self.api_keys.push(key);
+        self
+    }
+
+    /// Accepts opaque credentials of an issuer that is asked about them (RFC 7662).
+    #[cfg(feature = "fetch")]
+    pub fn introspection(mut self, introspection: Introspection) -> Self {
+        self.introspection = Some(introspection);
         self
     }
 
@@ -168,6 +181,8 @@ impl VerifyJwtLayerBuilder {
 
     pub(crate) fn into_step(self) -> Result<impl Step, JwtError> {
         let other_credentials = self.without_issuers || !self.api_keys.is_empty() || self.host.is_some();
+        #[cfg(feature = "fetch")]
+        let other_credentials = other_credentials || self.introspection.is_some();
         if self.issuers.is_empty() && !other_credentials {
             return Err(setting("issuer", "trust at least one issuer"));
         }
@@ -191,6 +206,11 @@ impl VerifyJwtLayerBuilder {
             judge: Arc::new(Judge {
                 verifier,
                 api_keys: ApiKeys::new(self.api_keys)?,
+                #[cfg(feature = "fetch")]
+                asker: self
+                    .introspection
+                    .map(|rules| rules.build(self.context.clock().clone()).map(Arc::new))
+                    .transpose()?,
                 challenges,
                 dpop: self.dpop.map(|rules| rules.build(self.context.clock().clone())).transpose()?,
                 required: self.required,

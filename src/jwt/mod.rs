@@ -21,6 +21,7 @@
 //! 9. The caller learns that a credential does not hold or has expired. Why stands in the refusal's private cause.
 //! 10. The credential, its proof and API keys are taken out of the request before the handler sees it.
 //! 11. An [`ApiKey`] is found by its SHA-256 alone. A [login of the host's own](Authenticate) may say who asks instead.
+//!     An opaque credential is asked about at its issuer (`Introspection`, RFC 7662; feature `fetch`).
 //! 12. A credential that does not hold is noted in the record, for the flood check to charge its sender.
 //!
 //! # Deployment caveat
@@ -62,6 +63,8 @@ mod confirmation;
 pub mod dpop;
 mod error;
 mod file;
+#[cfg(feature = "fetch")]
+pub mod introspect;
 mod issuer;
 mod judge;
 mod keys;
@@ -78,6 +81,8 @@ pub use confirmation::RequireBinding;
 pub use dpop::DpopRules;
 pub use error::{JwtError, JwtErrorKind};
 pub use file::JwksFile;
+#[cfg(feature = "fetch")]
+pub use introspect::{ClientAuthentication, Introspection};
 pub use issuer::TrustedIssuer;
 pub use keys::{KeySource, PendingRefresh, Refresh, StaticKeys};
 pub use layer::{VerifyJwtLayer, VerifyJwtLayerBuilder};

@@ -65,6 +65,13 @@ impl Principal {
         self
     }
 
+    /// The same principal, whose credential was checked in another way.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn known_by(mut self, method: AuthenticationMethod) -> Self {
+        Arc::make_mut(&mut self.facts).credential.method = method;
+        self
+    }
+
     /// Whose account it goes on: the user's, else the machine's.
     pub(crate) fn holder(&self) -> Holder<'_> {
         match (&self.facts.subject, &self.workload) {
@@ -257,6 +264,8 @@ pub enum AuthenticationMethod {
     Jwt,
     /// A certificate whose key the other end of the connection holds.
     Certificate,
+    /// An opaque credential that its issuer was asked about.
+    Introspection,
     /// A static key, of which only the SHA-256 is known: the weakest kind.
     ApiKey,
     /// The host application vouches for the principal.
@@ -271,6 +280,7 @@ impl AuthenticationMethod {
         match self {
             Self::Jwt => "jwt",
             Self::Certificate => "certificate",
+            Self::Introspection => "introspection",
             Self::ApiKey => "api_key",
             Self::Host => "host",
             Self::Asserted => "asserted",

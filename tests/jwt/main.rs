@@ -7,6 +7,8 @@ mod claims;
 mod dpop;
 mod form;
 mod host;
+#[cfg(feature = "fetch")]
+mod introspect;
 mod keys;
 mod passes;
 mod remembered;
