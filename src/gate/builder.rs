@@ -3,7 +3,7 @@ use crate::audit::AuditLog;
 use crate::clock::{SharedClock, SystemClock, UnixTime};
 use crate::exchange::{EdgeRules, Step};
 use crate::inspect::Inspection;
-use crate::jwt::TrustedIssuer;
+use crate::jwt::{ProtectedResource, TrustedIssuer};
 use crate::limit::{BudgetStore, FloodQuota, Meter, Plan};
 use crate::payload::EventLimits;
 #[cfg(feature = "tls")]
@@ -31,6 +31,7 @@ pub struct GateBuilder {
     pub(super) audit: Choice<AuditLog>,
     pub(super) flood: Choice<FloodQuota>,
     pub(super) issuers: Vec<TrustedIssuer>,
+    pub(super) resource: Option<ProtectedResource>,
     pub(super) api_key_header: bool,
     pub(super) plans: Vec<Plan>,
     pub(super) default_plan: Option<Box<str>>,
@@ -101,6 +102,7 @@ impl GateBuilder {
             audit: Choice::default(),
             flood: Choice::default(),
             issuers: Vec::new(),
+            resource: None,
             api_key_header: false,
             plans: Vec::new(),
             default_plan: None,
@@ -202,6 +204,13 @@ impl GateBuilder {
     /// Believes credentials of this issuer. Authentication has no off-switch: a route that shall be open is declared so.
     pub fn issuer(mut self, issuer: TrustedIssuer) -> Self {
         self.issuers.push(issuer);
+        self
+    }
+
+    /// Tells clients where credentials for this service are had (RFC 9728): every challenge names the metadata, whose path is open
+    /// to everybody. Its [router](ProtectedResource::router) is still to be merged into the one that the gate protects.
+    pub fn protected_resource(mut self, resource: ProtectedResource) -> Self {
+        self.resource = Some(resource);
         self
     }
 

@@ -22,6 +22,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         audit: _, // in `controls`, as are those that say so below
         flood: _, // in `controls`
         issuers,
+        resource,
         api_key_header: _, // in `controls`
         plans: _,          // in `controls`
         default_plan: _,   // in `controls`
@@ -51,6 +52,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
     for issuer in issuers {
         add("issuer", &issuer.settings());
     }
+    add("resource", resource);
     add("proxies", proxies);
     // It can be said in two places and means one thing.
     let edge = if *plaintext { edge.clone().danger_plaintext() } else { edge.clone() };

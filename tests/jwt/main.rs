@@ -5,6 +5,7 @@ mod building;
 mod claims;
 mod form;
 mod keys;
+mod login;
 mod passes;
 mod remembered;
 mod request;
