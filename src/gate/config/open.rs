@@ -57,6 +57,9 @@ impl Config {
         if self.api_key_header {
             builder = builder.accept_api_key_header();
         }
+        if let Some(resource) = &self.resource {
+            builder = builder.protected_resource(resource.clone());
+        }
         if let Some(name) = &self.default_plan {
             builder = builder.default_plan(name.as_str());
         }
@@ -106,6 +109,10 @@ impl Config {
     }
 
     fn open_issuer(&self, configured: &ConfiguredIssuer) -> Result<TrustedIssuer, ConfigError> {
+        #[cfg(feature = "fetch")]
+        if let Some(remote) = &configured.remote {
+            return Ok(configured.issuer.clone().keys(remote.open(self)?));
+        }
         let Some(file) = &configured.jwks_file else { return Ok(configured.issuer.clone()) };
         let path = self.folder.join(file.get_ref());
         match JwksFile::open(&path) {
@@ -150,9 +157,10 @@ impl Config {
             GateErrorKind::Missing { control: "limits", .. } => {
                 ("plans", "add [plans.free] with requests and usage, or danger_without_limits = true")
             }
-            GateErrorKind::Jwt(_) if self.issuers.is_empty() => {
-                ("issuers", "add [[issuers]] with issuer, audiences and jwks_file or keys")
-            }
+            GateErrorKind::Jwt(_) if self.issuers.is_empty() => (
+                "issuers",
+                "add [[issuers]] with issuer, audiences and discovery, jwks_url, jwks_file or keys",
+            ),
             GateErrorKind::MachinesWithoutPeers(_) => (
                 "peer",
                 "a route lets in machines by their certificates: add [peer] with trust_domains or workloads, and say who may enter",

@@ -9,9 +9,11 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 17] = [
+const SECTIONS: [(&str, &str); 19] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
+    ("fetch", "[[issuers]]\n[issuers.fetch]"),
+    ("protected_resource", "[protected_resource]"),
     ("authentication", "[authentication]"),
     ("routes", "[[routes]]"),
     ("plans", "[plans.free]"),
@@ -83,6 +85,8 @@ fn the_example_names_every_key_in_its_section() {
             names.extend(root.get_ref().iter().map(|(key, _)| key.get_ref().to_string()));
         } else if let Some(value) = root.get_ref().get(section) {
             names_in(value.get_ref(), &mut names);
+        } else if section == "fetch" {
+            names_in(root.get_ref().get("issuers").unwrap().get_ref(), &mut names);
         } else if ["people", "tls_proxies"].contains(&section) {
             names_in(root.get_ref().get("peer").unwrap().get_ref(), &mut names);
         } else {
@@ -103,12 +107,12 @@ fn the_example_names_every_key_in_its_section() {
     }
 }
 
-// Without `tls`, the sections about certificates are refused.
-#[cfg(feature = "tls")]
+// Without them, the sections about certificates and fetched keys are refused.
+#[cfg(all(feature = "tls", feature = "fetch"))]
 #[test]
 fn the_example_can_be_used_with_every_setting_made() {
     let config = Config::parse(&example_in_full()).unwrap();
-    assert_eq!(config.issuers().count(), 2);
+    assert_eq!(config.issuers().count(), 4);
 }
 
 #[test]
@@ -135,13 +139,17 @@ fn the_documentation_names_every_key_in_its_section() {
     }
     assert_eq!(
         sections.len(),
-        SECTIONS.len() - 4 + 1,
-        "a section for each, limits in that of plans, people and proxies in that of peer, and the top"
+        SECTIONS.len() - 5 + 1,
+        "a section for each, limits in that of plans, people and proxies in that of peer, fetch in issuers, and the top"
     );
     for key in keys("[[plans.free.requests]]") {
         assert!(DOCUMENTATION.contains(&format!("`{key}`, in a limit")), "keys.md does not tell of `{key}`");
     }
-    for (header, place) in [("[[peer.people]]", "in one of people"), ("[peer.proxies]", "in proxies")] {
+    for (header, place) in [
+        ("[[peer.people]]", "in one of people"),
+        ("[peer.proxies]", "in proxies"),
+        ("[[issuers]]\n[issuers.fetch]", "in fetch"),
+    ] {
         for key in keys(header) {
             assert!(DOCUMENTATION.contains(&format!("`{key}`, {place}")), "keys.md does not tell of `{key}`");
         }
