@@ -5,7 +5,7 @@ use crate::authorize::AuthorizeLayer;
 use crate::clock::SharedClock;
 use crate::exchange::{Context, MatchRouteLayer, Step, StepId, StepLayer};
 use crate::inspect::{InspectLayer, Inspection};
-use crate::jwt::{TrustedIssuer, VerifyJwtLayer};
+use crate::jwt::{ProtectedResource, VerifyJwtLayer};
 use crate::limit::{FloodQuota, LimitFloodLayer, LimitRequestsLayer, LimitUsageLayer, Limits, Per, Plans};
 #[cfg(feature = "tls")]
 use crate::peer::{PeerRules, RequirePeerLayer};
@@ -24,6 +24,7 @@ pub struct Gate {
     pub(super) clock: SharedClock,
     pub(super) limits: Option<Limits>,
     pub(super) audit: Option<AuditLog>,
+    resource: Option<ProtectedResource>,
     posture: Arc<Posture>,
 }
 
@@ -36,6 +37,11 @@ impl Gate {
     /// What is enforced, and what is not.
     pub fn posture(&self) -> &Posture {
         &self.posture
+    }
+
+    /// The service as clients' authorization servers know it, if the gate was told: its router is the host's to mount.
+    pub fn protected_resource(&self) -> Option<&ProtectedResource> {
+        self.resource.as_ref()
     }
 
     /// Where records go, unless there are none.
@@ -61,6 +67,7 @@ impl GateBuilder {
     pub fn build(mut self) -> Result<Gate, GateError> {
         self.check_bounds()?;
         self.check_machines()?;
+        self.open_metadata()?;
         let parts = Parts {
             routes: RouteTable::new(std::mem::take(&mut self.routes))?,
             limits: self.take_limits()?,
@@ -80,6 +87,15 @@ impl GateBuilder {
             )?,
         };
         self.assemble(parts)
+    }
+
+    /// Everybody may read where credentials are had.
+    fn open_metadata(&mut self) -> Result<(), GateError> {
+        if let Some(resource) = &self.resource {
+            resource.check()?;
+            self.routes.push(Route::get(resource.metadata_path()).open());
+        }
+        Ok(())
     }
 
     fn check_machines(&self) -> Result<(), GateError> {
@@ -209,11 +225,16 @@ impl GateBuilder {
             jwt = jwt.accept_api_key_header();
         }
         jwt = self.credentials.set(jwt, self.default_plan.as_deref());
+        let mut authorize = AuthorizeLayer::builder();
+        if let Some(resource) = &self.resource {
+            jwt = jwt.protected_resource(resource.clone());
+            authorize = authorize.resource_metadata(&resource.metadata_url());
+        }
         outer.push(Box::new(jwt.into_step()?));
         if let Some(limits) = &parts.limits {
             outer.push(Box::new(LimitRequestsLayer::builder(limits.clone()).into_step()));
         }
-        outer.push(Box::new(AuthorizeLayer::builder().into_step()));
+        outer.push(Box::new(authorize.into_step()));
         let mut inner: Vec<Box<dyn Step>> = Vec::new();
         if let Some(inspection) = parts.inspection {
             inner.push(Box::new(InspectLayer::builder(inspection).into_step()));
@@ -242,6 +263,7 @@ impl GateBuilder {
             clock: self.clock,
             limits: parts.limits,
             audit: parts.audit,
+            resource: self.resource,
         })
     }
 }
@@ -266,7 +288,11 @@ struct Parts {
 
 impl Parts {
     fn controls(&self, builder: &GateBuilder) -> Vec<Control> {
-        let issuers: Vec<&str> = builder.issuers.iter().map(TrustedIssuer::name).collect();
+        let issuers: Vec<String> = builder.issuers.iter().map(ToString::to_string).collect();
+        let metadata = builder.resource.as_ref().map(|resource| {
+            format!("\nclients are led to {} by {}", resource.resource(), resource.metadata_url())
+        });
+        let metadata = metadata.unwrap_or_default();
         let plans = self.limits.as_ref().map(|limits| limits.plans().to_string());
         let body = (builder.max_body_bytes, builder.max_body_time.as_secs_f64());
         let detail = |step| match step {
@@ -289,7 +315,9 @@ impl Parts {
             }
             StepId::Flood => self.flood.map(|quota| format!("from one address {quota}")),
             StepId::Peer => builder.certificates(),
-            StepId::Authenticate => Some(builder.credentials.describe(&issuers, builder.api_key_header)),
+            StepId::Authenticate => {
+                Some(builder.credentials.describe(&issuers, builder.api_key_header) + &metadata)
+            }
             StepId::Requests => plans.clone(),
             StepId::Usage => plans.is_some().then(|| "by the same plans".to_owned()),
             StepId::Authorize => Some("the scopes that the route names".to_owned()),

@@ -6,7 +6,7 @@ use crate::exchange::{EdgeRules, Step};
 use crate::inspect::Inspection;
 #[cfg(feature = "fetch")]
 use crate::jwt::Introspection;
-use crate::jwt::{ApiKey, Authenticate, DpopRules, RequireBinding, TrustedIssuer};
+use crate::jwt::{ApiKey, Authenticate, DpopRules, ProtectedResource, RequireBinding, TrustedIssuer};
 use crate::limit::{BudgetStore, FloodQuota, Meter, Plan};
 use crate::payload::EventLimits;
 #[cfg(feature = "tls")]
@@ -34,6 +34,7 @@ pub struct GateBuilder {
     pub(super) audit: Choice<AuditLog>,
     pub(super) flood: Choice<FloodQuota>,
     pub(super) issuers: Vec<TrustedIssuer>,
+    pub(super) resource: Option<ProtectedResource>,
     pub(super) api_key_header: bool,
     pub(super) credentials: Credentials,
     pub(super) plans: Vec<Plan>,
@@ -105,6 +106,7 @@ impl GateBuilder {
             audit: Choice::default(),
             flood: Choice::default(),
             issuers: Vec::new(),
+            resource: None,
             api_key_header: false,
             credentials: Credentials::default(),
             plans: Vec::new(),
@@ -207,6 +209,13 @@ impl GateBuilder {
     /// Believes credentials of this issuer. Authentication has no off-switch: a route that shall be open is declared so.
     pub fn issuer(mut self, issuer: TrustedIssuer) -> Self {
         self.issuers.push(issuer);
+        self
+    }
+
+    /// Tells clients where credentials for this service are had (RFC 9728): every challenge names the metadata, whose path is open
+    /// to everybody. Its [router](ProtectedResource::router) is still to be merged into the one that the gate protects.
+    pub fn protected_resource(mut self, resource: ProtectedResource) -> Self {
+        self.resource = Some(resource);
         self
     }
 

@@ -51,12 +51,12 @@ impl Credentials {
     }
 
     /// What the posture says of them.
-    pub(super) fn describe(&self, issuers: &[&str], api_key_header: bool) -> String {
+    pub(super) fn describe(&self, issuers: &[String], api_key_header: bool) -> String {
         let header = if api_key_header { ", in Authorization or x-api-key" } else { "" };
         let mut text = match (issuers.is_empty(), self.know_callers()) {
             (true, false) => return "certificates alone: a JWT is refused".to_owned(),
             (true, true) => format!("no JWT is believed{header}"),
-            (false, _) => format!("JWT of {}{header}", issuers.join(", ")),
+            (false, _) => format!("JWT of {}{header}", issuers.join("\nand of ")),
         };
         let mut line = |line: String| write!(text, "\n{line}").expect("writing to a String does not fail");
         if let Some(login) = &self.login {

@@ -23,6 +23,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         audit: _, // in `controls`, as are those that say so below
         flood: _, // in `controls`
         issuers,
+        resource,
         api_key_header: _, // in `controls`
         credentials,
         plans: _,        // in `controls`
@@ -58,6 +59,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
     add("dpop", &credentials.dpop.as_ref().map(DpopRules::settings));
     #[cfg(feature = "fetch")]
     add("introspection", &credentials.introspection.as_ref().map(crate::jwt::Introspection::settings));
+    add("resource", resource);
     add("proxies", proxies);
     // It can be said in two places and means one thing.
     let edge = if *plaintext { edge.clone().danger_plaintext() } else { edge.clone() };

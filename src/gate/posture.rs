@@ -140,6 +140,12 @@ impl fmt::Display for Weaker<'_> {
             let patterns: Vec<&str> = patterns.iter().map(WorkloadPattern::as_str).collect();
             write!(f, "; from {} only", patterns.join(", "))?;
         }
+        if !route.acr_values().is_empty() {
+            write!(f, "; acr {}", route.acr_values().join(" or "))?;
+        }
+        if let Some(age) = route.max_login_age() {
+            write!(f, "; login at most {} s old", age.as_secs())?;
+        }
         if route.is_certificate_optional() {
             f.write_str("; WITHOUT A CERTIFICATE, TOO")?;
         }

@@ -1,5 +1,7 @@
 //! `WWW-Authenticate` as RFC 6750 §3 has it: enough for an honest client, nothing for an attacker.
 
+use std::time::Duration;
+
 use http::HeaderValue;
 
 use super::bearer::Unfound;
@@ -19,18 +21,23 @@ pub(super) struct Challenges {
 }
 
 const INVALID: &str = "the credential is not valid";
+const UNAVAILABLE: &str = "credentials cannot be checked at the moment";
+/// By then the issuer has been asked again.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
 const EXPIRED: &str = "the credential has expired";
 const UNPROVEN: &str = "the DPoP proof is not valid";
 
 impl Challenges {
-    pub(super) fn new(realm: &str) -> Result<Self, JwtError> {
+    pub(super) fn new(realm: &str, metadata: Option<&str>) -> Result<Self, JwtError> {
         let plain = |byte: u8| matches!(byte, b' ' | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
         if !realm.bytes().all(plain) {
             return Err(setting("realm", "use visible ASCII without quotes and backslashes"));
         }
+        // RFC 9728 §5.1.
+        let metadata = metadata.map(|url| format!(", resource_metadata=\"{url}\"")).unwrap_or_default();
         let challenge = |error: &str| {
-            HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{error}"))
-                .expect("a realm of visible ASCII makes a header value")
+            HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{error}{metadata}"))
+                .expect("a realm and a URL of visible ASCII make a header value")
         };
         let invalid_token =
             |description| format!(", error=\"invalid_token\", error_description=\"{description}\"");
@@ -68,6 +75,10 @@ impl Challenges {
     /// The refusal of a credential that does not hold.
     pub(super) fn invalid(&self, error: &JwtError) -> Refusal {
         let refusal = match error.kind {
+            // The caller is not told that it is wrong while nobody can know.
+            JwtErrorKind::KeysUnavailable => {
+                Refusal::new(RefusalKind::Unavailable, UNAVAILABLE).retry_after(RETRY_AFTER)
+            }
             JwtErrorKind::Expired => self.refuse(RefusalKind::InvalidCredential, EXPIRED, &self.expired),
             _ => self.refuse(RefusalKind::InvalidCredential, INVALID, &self.invalid),
         };

@@ -68,6 +68,10 @@ pub enum JwtErrorKind {
     /// `typ` is not that of an access credential, or not the one required.
     #[error("header parameter `typ` is not that of an access credential")]
     Type,
+    /// It is a JWT for another purpose: an ID token, which is for the application, or a refresh or logout token. The claim is what
+    /// tells it.
+    #[error("claim `{0}` tells an ID token or another JWT that is not for access")]
+    NotForAccess(&'static str),
     /// The issuer does not use this algorithm.
     #[error("the algorithm is not one of those this issuer may use")]
     AlgorithmNotAllowed,
@@ -92,6 +96,17 @@ pub enum JwtErrorKind {
     /// Its issuer could not be asked about it.
     #[error("its issuer could not be asked: {0}")]
     Introspection(String),
+    /// The keys of its issuer cannot be had now, so that nothing can be said about it.
+    #[error("the keys of its issuer cannot be had now")]
+    KeysUnavailable,
+    /// Keys could not be fetched.
+    #[error("keys from {from}: {problem}")]
+    KeysNotFetched {
+        /// The URL that was asked first.
+        from: String,
+        /// What went wrong.
+        problem: String,
+    },
     /// A setting is missing or wrong.
     #[error("`{field}`: {problem}")]
     Setting {

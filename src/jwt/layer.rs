@@ -12,7 +12,8 @@ use super::issuer::setting;
 use super::judge::Judge;
 use super::step::VerifyJwt;
 use super::verify::Verifier;
-use super::{ApiKey, Authenticate, DpopRules, JwtError, RequireBinding, TrustedIssuer};
+use super::{ApiKey, Authenticate, DpopRules, JwtError, ProtectedResource, RequireBinding, TrustedIssuer};
+use crate::clock::HighWater;
 use crate::exchange::{Checked, Context, Step, StepLayer};
 use crate::principal::PlanName;
 
@@ -31,6 +32,7 @@ impl VerifyJwtLayer {
             issuers: Vec::new(),
             without_issuers: false,
             realm: "llm".into(),
+            resource: None,
             api_key_header: false,
             api_keys: Vec::new(),
             host: None,
@@ -62,6 +64,7 @@ pub struct VerifyJwtLayerBuilder {
     issuers: Vec<TrustedIssuer>,
     without_issuers: bool,
     realm: String,
+    resource: Option<ProtectedResource>,
     api_key_header: bool,
     api_keys: Vec<ApiKey>,
     host: Option<Arc<dyn Authenticate>>,
@@ -87,6 +90,12 @@ impl VerifyJwtLayerBuilder {
     /// The `realm` of the challenges in `WWW-Authenticate`; `llm` unless set.
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.realm = realm.into();
+        self
+    }
+
+    /// Names this service as its clients' authorization servers know it: in every challenge, and as an audience of each issuer.
+    pub fn protected_resource(mut self, resource: ProtectedResource) -> Self {
+        self.resource = Some(resource);
         self
     }
 
@@ -179,7 +188,8 @@ impl VerifyJwtLayerBuilder {
         Ok(VerifyJwtLayer(StepLayer::new(self.into_step()?, context)))
     }
 
-    pub(crate) fn into_step(self) -> Result<impl Step, JwtError> {
+    pub(crate) fn into_step(mut self) -> Result<impl Step, JwtError> {
+        let metadata = self.take_resource()?;
         let other_credentials = self.without_issuers || !self.api_keys.is_empty() || self.host.is_some();
         #[cfg(feature = "fetch")]
         let other_credentials = other_credentials || self.introspection.is_some();
@@ -195,12 +205,13 @@ impl VerifyJwtLayerBuilder {
                 ));
             }
         }
-        let challenges = Challenges::new(&self.realm)?;
+        let challenges = Challenges::new(&self.realm, metadata.as_deref())?;
         let verifier = Verifier {
             issuers: self.issuers,
             seen: SeenCredentials::new(self.remember_entries, self.remember_bytes),
             remember_for: self.remember_for,
             clock: self.context.clock().clone(),
+            latest: HighWater::default(),
         };
         Ok(VerifyJwt {
             judge: Arc::new(Judge {
@@ -220,5 +231,22 @@ impl VerifyJwtLayerBuilder {
             api_key_header: self.api_key_header,
             credential_passes: self.credential_passes,
         })
+    }
+
+    /// The URL of the metadata. The resource's identifier becomes an audience.
+    fn take_resource(&mut self) -> Result<Option<String>, JwtError> {
+        let Some(resource) = self.resource.take() else { return Ok(None) };
+        resource.check()?;
+        let is_trusted = |server: &&String| self.issuers.iter().any(|issuer| *issuer.name == ***server);
+        if let Some(server) = resource.servers().iter().find(|server| !is_trusted(server)) {
+            let problem = format!("{server} is no trusted issuer; clients would be sent there in vain");
+            return Err(setting("authorization_server", &problem));
+        }
+        for issuer in &mut self.issuers {
+            if !issuer.audiences.iter().any(|audience| **audience == *resource.resource()) {
+                issuer.audiences.push(resource.resource().into());
+            }
+        }
+        Ok(Some(resource.metadata_url()))
     }
 }

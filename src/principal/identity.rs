@@ -202,12 +202,21 @@ pub struct Credential {
     expires: Option<UnixTime>,
     id: Option<Arc<str>>,
     session: Option<Arc<str>>,
+    login: Option<Box<Login>>,
+}
+
+/// How and when the user logged in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Login {
+    context: Option<Box<str>>,
+    methods: Box<[Box<str>]>,
+    time: Option<UnixTime>,
 }
 
 impl Credential {
     /// A credential of that kind.
     pub fn new(method: AuthenticationMethod) -> Self {
-        Self { method, expires: None, id: None, session: None }
+        Self { method, expires: None, id: None, session: None, login: None }
     }
 
     /// A certificate: good until its last second is over, and called by its fingerprint.
@@ -233,6 +242,39 @@ impl Credential {
     pub fn session(mut self, session: impl Into<Arc<str>>) -> Self {
         self.session = Some(session.into());
         self
+    }
+
+    /// How strongly the user was authenticated at the login (`acr`, OpenID Connect Core §2).
+    pub fn authentication_context(mut self, acr: impl Into<Box<str>>) -> Self {
+        self.login.get_or_insert_default().context = Some(acr.into());
+        self
+    }
+
+    /// By which methods the user was authenticated at the login (`amr`, RFC 8176).
+    pub fn authentication_methods<M: Into<Box<str>>>(mut self, amr: impl IntoIterator<Item = M>) -> Self {
+        self.login.get_or_insert_default().methods = amr.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// When the user was authenticated (`auth_time`, OpenID Connect Core §2).
+    pub fn authenticated_at(mut self, time: UnixTime) -> Self {
+        self.login.get_or_insert_default().time = Some(time);
+        self
+    }
+
+    /// How strongly the user was authenticated (`acr`).
+    pub fn acr(&self) -> Option<&str> {
+        self.login.as_ref()?.context.as_deref()
+    }
+
+    /// By which methods the user was authenticated (`amr`).
+    pub fn amr(&self) -> impl Iterator<Item = &str> {
+        self.login.iter().flat_map(|login| &login.methods).map(|method| &**method)
+    }
+
+    /// When the user was authenticated (`auth_time`).
+    pub fn auth_time(&self) -> Option<UnixTime> {
+        self.login.as_ref()?.time
     }
 
     /// The kind of credential.

@@ -10,6 +10,7 @@ mod host;
 #[cfg(feature = "fetch")]
 mod introspect;
 mod keys;
+mod login;
 mod passes;
 mod remembered;
 mod request;

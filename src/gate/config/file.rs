@@ -35,6 +35,7 @@ pub(super) struct File {
     pub(super) issuers: Vec<Spanned<IssuerSection>>,
     #[serde(default)]
     pub(super) authentication: AuthenticationSection,
+    pub(super) protected_resource: Option<Spanned<ProtectedResourceSection>>,
     #[serde(default)]
     pub(super) api_keys: Vec<Spanned<ApiKeySection>>,
     #[serde(default)]
@@ -70,6 +71,9 @@ pub(super) struct IssuerSection {
     pub(super) issuer: Spanned<String>,
     pub(super) audiences: Spanned<Vec<String>>,
     pub(super) jwks_file: Option<Spanned<String>>,
+    pub(super) jwks_url: Option<Spanned<String>>,
+    pub(super) discovery: Option<Spanned<Text<Discovery>>>,
+    pub(super) fetch: Option<Spanned<FetchSection>>,
     pub(super) keys: Option<Spanned<Jwks>>,
     pub(super) algorithms: Option<Spanned<Vec<Text<Algorithm>>>>,
     pub(super) scope_claim: Option<Spanned<String>>,
@@ -81,6 +85,41 @@ pub(super) struct IssuerSection {
     pub(super) leeway: Option<Spanned<Text<Duration>>>,
     #[serde(default)]
     pub(super) require_access_token_type: bool,
+}
+
+/// How keys are fetched.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(not(feature = "fetch"), expect(dead_code, reason = "only the feature `fetch` uses it"))]
+pub(super) struct FetchSection {
+    #[serde(default)]
+    pub(super) internal: bool,
+    #[serde(default)]
+    pub(super) internal_hosts: Vec<String>,
+    #[serde(default)]
+    pub(super) key_hosts: Vec<String>,
+    pub(super) roots_file: Option<Spanned<String>>,
+    pub(super) refresh_every: Option<Text<Duration>>,
+    pub(super) cool_down: Option<Text<Duration>>,
+    pub(super) keep_for: Option<Text<Duration>>,
+}
+
+/// By which specification the keys are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Discovery {
+    OpenId,
+    OAuth,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct ProtectedResourceSection {
+    pub(super) resource: Spanned<String>,
+    pub(super) authorization_servers: Spanned<Vec<String>>,
+    #[serde(default)]
+    pub(super) scopes: Vec<String>,
+    pub(super) name: Option<String>,
+    pub(super) documentation: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -129,6 +168,8 @@ pub(super) struct RouteSection {
     pub(super) machine_only: Option<Spanned<bool>>,
     pub(super) workloads: Option<Vec<Text<WorkloadPattern>>>,
     pub(super) danger_without_certificate: Option<Spanned<bool>>,
+    pub(super) acr: Option<Spanned<Vec<String>>>,
+    pub(super) max_age: Option<Spanned<Text<Duration>>>,
     pub(super) default_output_cap: Option<Count<u64>>,
     #[serde(default)]
     pub(super) allow_encoded_slashes: bool,

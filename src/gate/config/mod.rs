@@ -57,6 +57,8 @@
 
 mod credentials;
 mod error;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod file;
 mod hosts;
 mod issuers;
@@ -80,7 +82,7 @@ use crate::audit::WhenFull;
 use crate::clock::UnixTime;
 use crate::exchange::EdgeRules;
 use crate::inspect::Action;
-use crate::jwt::TrustedIssuer;
+use crate::jwt::{ProtectedResource, TrustedIssuer};
 use crate::limit::{FloodQuota, Plan};
 use crate::payload::{Category, EventLimits};
 use crate::principal::Network;
@@ -103,6 +105,7 @@ pub struct Config {
     audit: Option<Switch<AuditSettings>>,
     issuers: Vec<ConfiguredIssuer>,
     credentials: credentials::Credentials,
+    resource: Option<ProtectedResource>,
     routes: Vec<Route>,
     plans: Vec<Plan>,
     default_plan: Option<String>,
@@ -134,10 +137,12 @@ struct AuditSettings {
     capacity: Option<usize>,
 }
 
-/// An issuer; its keys are empty when they stand in a file, which is not opened yet.
+/// An issuer; its keys are empty when they stand in a file, or are fetched by roots of a file, which is not opened yet.
 struct ConfiguredIssuer {
     issuer: TrustedIssuer,
     jwks_file: Option<Spanned<String>>,
+    #[cfg(feature = "fetch")]
+    remote: Option<fetch::RemoteKeys>,
 }
 
 impl Config {
@@ -181,6 +186,7 @@ impl Config {
         if let Some(size) = file.answer.whole {
             answer_limits = answer_limits.with_whole(size.0);
         }
+        let issuers = issuers::issuers(&source, file.issuers)?;
         #[cfg(not(feature = "tls"))]
         if let Some(span) = file.trust.as_ref().map(Spanned::span).or(file.peer.as_ref().map(Spanned::span)) {
             return source
@@ -191,7 +197,11 @@ impl Config {
             #[cfg(feature = "tls")]
             certificates: peer::Certificates::read(&source, file.trust, file.peer)?,
             audit: file.audit.map(|section| read::audit(&source, section)).transpose()?,
-            issuers: issuers::issuers(&source, file.issuers)?,
+            resource: file
+                .protected_resource
+                .map(|section| read::protected_resource(&source, section, &issuers))
+                .transpose()?,
+            issuers,
             credentials: credentials::Credentials::read(&source, file.authentication, file.api_keys)?,
             routes: routes::routes(&source, file.routes)?,
             plans,

@@ -1,13 +1,14 @@
 //! From the shape of the file to what the builder takes; whatever cannot be used is refused at its place.
 
-use super::file::EdgeSection;
 use super::file::{AuditSection, FloodSection, InspectionSection, LimitSection, PlanSection};
+use super::file::{EdgeSection, ProtectedResourceSection};
 use super::source::Source;
 use super::value::choose;
-use super::{AuditSettings, ConfigError, ConfigErrorKind, Switch};
+use super::{AuditSettings, ConfigError, ConfigErrorKind, ConfiguredIssuer, Switch};
 use crate::clock::SystemClock;
 use crate::exchange::{EdgeError, EdgeRules};
 use crate::inspect::Action;
+use crate::jwt::{JwtErrorKind, ProtectedResource};
 use crate::limit::{FloodCheck, FloodQuota, Limit, Measure, Plan, Plans, PlansErrorKind};
 use crate::payload::Category;
 use std::collections::BTreeMap;
@@ -40,6 +41,42 @@ pub(super) fn edge(source: &Source, section: EdgeSection) -> Result<EdgeRules, C
         Some(size) => rules.max_header_bytes(size.0),
         None => rules,
     })
+}
+
+pub(super) fn protected_resource(
+    source: &Source,
+    section: Spanned<ProtectedResourceSection>,
+    issuers: &[ConfiguredIssuer],
+) -> Result<ProtectedResource, ConfigError> {
+    let (whole, section) = (section.span(), section.into_inner());
+    let (of_resource, of_servers) = (section.resource.span(), section.authorization_servers.span());
+    let mut resource = ProtectedResource::new(section.resource.into_inner());
+    for server in section.authorization_servers.into_inner() {
+        if !issuers.iter().any(|configured| configured.issuer.name() == server) {
+            return source
+                .refuse(of_servers, "names no issuer of this file; clients would be sent there in vain");
+        }
+        resource = resource.authorization_server(server);
+    }
+    for scope in section.scopes {
+        resource = resource.scope(scope);
+    }
+    if let Some(name) = section.name {
+        resource = resource.name(name);
+    }
+    if let Some(url) = section.documentation {
+        resource = resource.documentation(url);
+    }
+    let Err(error) = resource.check() else { return Ok(resource) };
+    match error.kind {
+        JwtErrorKind::Setting { field: "ProtectedResource::new", problem } => {
+            source.refuse(of_resource, problem)
+        }
+        JwtErrorKind::Setting { field: "authorization_server", problem } => {
+            source.refuse(of_servers, problem)
+        }
+        kind => source.refuse(whole, kind.to_string()),
+    }
 }
 
 pub(super) fn audit(

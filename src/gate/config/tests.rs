@@ -9,9 +9,11 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 19] = [
+const SECTIONS: [(&str, &str); 21] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
+    ("fetch", "[[issuers]]\n[issuers.fetch]"),
+    ("protected_resource", "[protected_resource]"),
     ("authentication", "[authentication]"),
     ("dpop", "[authentication.dpop]"),
     ("api_keys", "[[api_keys]]"),
@@ -85,6 +87,8 @@ fn the_example_names_every_key_in_its_section() {
             names.extend(root.get_ref().iter().map(|(key, _)| key.get_ref().to_string()));
         } else if let Some(value) = root.get_ref().get(section) {
             names_in(value.get_ref(), &mut names);
+        } else if section == "fetch" {
+            names_in(root.get_ref().get("issuers").unwrap().get_ref(), &mut names);
         } else if ["people", "tls_proxies"].contains(&section) {
             names_in(root.get_ref().get("peer").unwrap().get_ref(), &mut names);
         } else if section == "dpop" {
@@ -107,12 +111,12 @@ fn the_example_names_every_key_in_its_section() {
     }
 }
 
-// Without `tls`, the sections about certificates are refused.
-#[cfg(feature = "tls")]
+// Without them, the sections about certificates and fetched keys are refused.
+#[cfg(all(feature = "tls", feature = "fetch"))]
 #[test]
 fn the_example_can_be_used_with_every_setting_made() {
     let config = Config::parse(&example_in_full()).unwrap();
-    assert_eq!(config.issuers().count(), 2);
+    assert_eq!(config.issuers().count(), 4);
 }
 
 #[test]
@@ -139,9 +143,9 @@ fn the_documentation_names_every_key_in_its_section() {
     }
     assert_eq!(
         sections.len(),
-        SECTIONS.len() - 5 + 1,
-        "a section for each, limits in that of plans, people and proxies in that of peer, dpop in that of authentication, \
-         and the top"
+        SECTIONS.len() - 6 + 1,
+        "a section for each, limits in that of plans, people and proxies in that of peer, fetch in issuers, dpop in that of \
+         authentication, and the top"
     );
     for key in keys("[[plans.free.requests]]") {
         assert!(DOCUMENTATION.contains(&format!("`{key}`, in a limit")), "keys.md does not tell of `{key}`");
@@ -150,6 +154,7 @@ fn the_documentation_names_every_key_in_its_section() {
         ("[[peer.people]]", "in one of people"),
         ("[peer.proxies]", "in proxies"),
         ("[authentication.dpop]", "in dpop"),
+        ("[[issuers]]\n[issuers.fetch]", "in fetch"),
     ] {
         for key in keys(header) {
             assert!(DOCUMENTATION.contains(&format!("`{key}`, {place}")), "keys.md does not tell of `{key}`");

@@ -21,7 +21,6 @@ mod replay;
 mod tests;
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
@@ -34,7 +33,7 @@ use self::proof::{Proof, Purpose};
 use self::replay::Replays;
 use super::JwtError;
 use super::issuer::setting;
-use crate::clock::{SharedClock, UnixTime};
+use crate::clock::{HighWater, SharedClock, UnixTime};
 use crate::jose::Algorithm;
 
 /// The header of the proof (RFC 9449 §4.1).
@@ -140,7 +139,7 @@ impl DpopRules {
             max_age: self.max_age,
             nonces,
             replays: Replays::new(self.remember.0, self.remember.1),
-            ahead: AtomicI64::new(i64::MIN),
+            latest: HighWater::default(),
             clock,
         })
     }
@@ -160,8 +159,7 @@ pub(super) struct Dpop {
     max_age: Duration,
     nonces: Option<Nonces>,
     replays: Replays,
-    /// By how many nanoseconds the calendar was ahead of the time elapsed at most.
-    ahead: AtomicI64,
+    latest: HighWater,
     clock: SharedClock,
 }
 
@@ -218,14 +216,9 @@ impl Dpop {
         self.bases.iter().filter_map(public).collect()
     }
 
-    /// The calendar, but never further behind the time elapsed than it was: a proof that has been forgotten because its time
-    /// was over would come again.
+    /// The latest moment that there was: a proof that has been forgotten because its time was over would come again.
     fn now(&self) -> UnixTime {
-        let nanos = |value: u128| i64::try_from(value).unwrap_or(i64::MAX);
-        let elapsed = nanos(self.clock.elapsed().as_nanos());
-        let ahead = nanos(u128::from(self.clock.now().as_nanos())).saturating_sub(elapsed);
-        let ahead = self.ahead.fetch_max(ahead, Ordering::Relaxed).max(ahead);
-        UnixTime::from_nanos(u64::try_from(ahead.saturating_add(elapsed)).unwrap_or(0))
+        self.latest.now(&*self.clock)
     }
 }
 

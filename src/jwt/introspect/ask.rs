@@ -7,10 +7,10 @@ use http::{Response, StatusCode, Uri};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::Introspection;
-use crate::clock::SharedClock;
+use crate::clock::{HighWater, SharedClock};
 use crate::jose::json;
 use crate::jwt::cache::{Fingerprint, SeenCredentials};
-use crate::jwt::claims::{Accepted, Claims};
+use crate::jwt::claims::{Accepted, Claims, Times};
 use crate::jwt::{JwtError, JwtErrorKind};
 use crate::payload::json::Kind;
 use crate::principal::AuthenticationMethod;
@@ -34,6 +34,7 @@ pub(in crate::jwt) struct Asker {
     flights: Mutex<HashMap<Fingerprint, Arc<OnceCell<Answer>>>>,
     room: Semaphore,
     clock: SharedClock,
+    latest: HighWater,
 }
 
 /// What is known of a credential.
@@ -52,6 +53,7 @@ impl Asker {
             flights: Mutex::default(),
             room: Semaphore::new(AT_ONCE),
             clock,
+            latest: HighWater::default(),
         }
     }
 
@@ -75,14 +77,18 @@ impl Asker {
     }
 
     fn hold(&self, accepted: Arc<Accepted>, remembered: bool) -> Result<Asked, JwtError> {
-        let now = self.clock.now();
-        if now >= accepted.good_until {
+        let Times { now, latest } = self.times();
+        if latest >= accepted.good_until {
             return Err(JwtErrorKind::Expired.into());
         }
         if now < accepted.good_from {
             return Err(JwtErrorKind::NotYetValid.into());
         }
         Ok(Asked { accepted, remembered })
+    }
+
+    fn times(&self) -> Times {
+        Times { now: self.clock.now(), latest: self.latest.now(&*self.clock) }
     }
 
     async fn fetch(&self, credential: &str, fingerprint: Fingerprint) -> Answer {
@@ -97,7 +103,7 @@ impl Asker {
         let (now, bytes) = (self.clock.elapsed(), OVERHEAD + credential.len());
         match &answer {
             Ok(accepted) => {
-                let left = accepted.good_until.saturating_since(self.clock.now());
+                let left = accepted.good_until.saturating_since(self.times().latest);
                 let until = now.saturating_add(left.min(self.rules.remember_for));
                 self.good.remember(fingerprint, Arc::clone(accepted), bytes, now, until);
             }
@@ -124,6 +130,14 @@ impl Asker {
             Some(_) => return Err(JwtErrorKind::Inactive.into()),
             None => return Err(unknown("the endpoint's answer lacks `active`".to_owned())),
         }
+        // A refresh token may be active, too.
+        if let Some(kind) = document.root().get("token_type") {
+            let is_for_access =
+                |kind: &str| ["bearer", "dpop"].iter().any(|known| kind.eq_ignore_ascii_case(known));
+            if !kind.as_str().is_some_and(is_for_access) {
+                return Err(JwtErrorKind::NotForAccess("token_type").into());
+            }
+        }
         let claims = Claims::find(&document);
         match claims.issuer() {
             Ok(name) if name != self.rules.issuer.name() => return Err(JwtErrorKind::UnknownIssuer.into()),
@@ -131,7 +145,7 @@ impl Asker {
             Err(JwtError { kind: JwtErrorKind::MissingClaim(_) }) | Ok(_) => {}
             Err(error) => return Err(error),
         }
-        let mut accepted = claims.check(&document, &self.rules.issuer, self.clock.now())?;
+        let mut accepted = claims.check(&document, &self.rules.issuer, self.times(), false)?;
         accepted.principal = accepted.principal.known_by(AuthenticationMethod::Introspection);
         Ok(Arc::new(accepted))
     }
