@@ -78,7 +78,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `axum` | yes | `gate.protect(router)`, extractors, the client's address from axum |
-//! | `fetch` | yes | key sets of issuers over HTTPS, found by discovery |
+//! | `fetch` | yes | key sets of issuers over HTTPS, found by discovery; opaque credentials, by asking |
 //! | `config` | | `Gate::from_config`: the same gate from TOML |
 //! | `inflate` | | request bodies in gzip, deflate, Brotli and Zstandard; without it they are 415 |
 //! | `metrics` | | counters and a histogram through the `metrics` facade |

@@ -192,3 +192,36 @@ fn the_posture_says_what_must_be_bound() {
     assert!(posture.contains("DPoP at https://llm.test, with nonces"), "{posture}");
     assert!(posture.contains("bound to a key of its bearer for plan narrow"), "{posture}");
 }
+
+#[cfg(feature = "fetch")]
+#[test]
+fn a_file_names_whom_to_ask_about_opaque_credentials_and_how_to_show_who_asks() {
+    let folder = std::env::temp_dir().join(format!("portcullis-introspection-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("secret"), "s3cret\n").unwrap();
+    std::fs::write(folder.join("odd"), "no key").unwrap();
+    let gate = |way: &str| {
+        let text = format!(
+            "danger_without_limits = true\naudit.danger_off = true\n[introspection]\nendpoint = \"http://127.0.0.1:9/introspect\"\n\
+             issuer = \"https://login.test\"\naudiences = [\"llm\"]\nclient_id = \"gate\"\ninternal_hosts = [\"127.0.0.1\"]\n{way}\n\
+             [[routes]]\nmethod = \"POST\"\npath = \"/generate\"\ndialect = \"generate\"\nscopes = [\"a\"]\n"
+        );
+        let config = portcullis::gate::config::Config::parse(&text).unwrap();
+        config.relative_to(&folder).build()
+    };
+    let posture = gate("client_secret_file = \"secret\"").unwrap().posture().to_string();
+    assert!(posture.contains("opaque credentials of https://login.test, asked about at http"), "{posture}");
+    assert!(!posture.contains("s3cret"));
+    for (way, says) in [
+        ("", "one of client_secret_file"),
+        ("client_secret_file = \"secret\"\nprivate_key_file = \"odd\"", "one of client_secret_file"),
+        ("client_secret_file = \"nowhere\"", "cannot be read"),
+        ("private_key_file = \"odd\"", "PKCS #8"),
+        ("certificate_file = \"odd\"", "go together"),
+    ] {
+        let error = gate(way).unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(error.line(), Some(3), "{error}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -3,6 +3,7 @@
 #![cfg(feature = "fetch")]
 #![allow(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test")]
 
+mod bound;
 mod provider;
 
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -50,6 +51,10 @@ fn layer(provider: &Provider, keys: &Jwks, clock: &FakeClock) -> VerifyJwtLayer 
 }
 
 async fn bear(layer: &VerifyJwtLayer, credential: &str) -> Outcome {
+    ask(layer, &[(AUTHORIZATION.as_str(), &format!("Bearer {credential}"))]).await
+}
+
+async fn ask(layer: &VerifyJwtLayer, headers: &[(&str, &str)]) -> Outcome {
     let handler = service_fn(async |request: Request<Full<bytes::Bytes>>| {
         let (parts, _) = request.into_parts();
         let mut response = Response::new(Full::<bytes::Bytes>::default());
@@ -58,7 +63,8 @@ async fn bear(layer: &VerifyJwtLayer, credential: &str) -> Outcome {
     });
     let table = RouteTable::new([Route::post("/generate").scope("any")]).unwrap();
     let routes = MatchRouteLayer::builder(table).edge(EdgeRules::default().danger_plaintext()).build();
-    let request = Request::post("/generate").header(AUTHORIZATION, format!("Bearer {credential}"));
+    let request = Request::post("/generate");
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let request = request.body(Full::default()).unwrap();
     let response = routes.layer(layer.layer(handler)).oneshot(request).await.unwrap();
     let refusal = response.extensions().get::<Refusal>();

@@ -10,6 +10,8 @@ const packages = join(process.argv[2], 'node_modules');
 const { Provider } = await import(pathToFileURL(join(packages, 'oidc-provider', 'lib', 'index.js')));
 
 const RESOURCE = 'https://llm.example.com/mcp';
+// The credentials for this one are opaque.
+const OPAQUE = 'https://opaque.example.com';
 const SCOPES = 'generate:invoke models:read';
 const REDIRECT = 'http://127.0.0.1/callback';
 
@@ -31,7 +33,8 @@ console.log(JSON.stringify({ issuer }));
 async function serve(request, response) {
   const url = new URL(request.url, issuer);
   if (url.pathname.startsWith('/login/')) return login(request, response);
-  if (url.pathname === '/application/code') return json(response, await authorizationCode());
+  if (url.pathname === '/application/code') return json(response, await authorizationCode(RESOURCE));
+  if (url.pathname === '/application/opaque') return json(response, await authorizationCode(OPAQUE));
   // The old key goes at once: the hardest case for whoever verifies.
   if (url.pathname === '/operator/rotate') {
     keys = [newKey()];
@@ -67,6 +70,15 @@ function newProvider() {
         response_types: [],
       },
       {
+        client_id: 'gate',
+        client_secret: 'gate-secret',
+        token_endpoint_auth_method: 'client_secret_basic',
+        id_token_signed_response_alg: 'ES256',
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+      },
+      {
         client_id: 'app',
         application_type: 'native',
         token_endpoint_auth_method: 'none',
@@ -86,13 +98,16 @@ function newProvider() {
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      dPoP: { enabled: true },
+      introspection: { enabled: true },
+      revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
         useGrantedResource: () => true,
-        getResourceServerInfo: () => ({
+        getResourceServerInfo: (context, resource) => ({
           scope: SCOPES,
-          audience: RESOURCE,
-          accessTokenFormat: 'jwt',
+          audience: resource,
+          accessTokenFormat: resource === OPAQUE ? 'opaque' : 'jwt',
           accessTokenTTL: 300,
           jwt: { sign: { alg: 'ES256' } },
         }),
@@ -108,7 +123,7 @@ async function login(request, response) {
   const { params } = await provider.interactionDetails(request, response);
   const grant = new provider.Grant({ accountId: 'alice', clientId: params.client_id });
   grant.addOIDCScope('openid');
-  grant.addResourceScope(RESOURCE, SCOPES);
+  grant.addResourceScope(params.resource, SCOPES);
   const result = {
     login: { accountId: 'alice', acr: 'urn:example:mfa', amr: ['pwd', 'otp'] },
     consent: { grantId: await grant.save() },
@@ -117,14 +132,14 @@ async function login(request, response) {
 }
 
 // RFC 6749 §4.1 with PKCE (RFC 7636), as a browser and an application do it.
-async function authorizationCode() {
+async function authorizationCode(resource) {
   const verifier = randomBytes(32).toString('base64url');
   const query = new URLSearchParams({
     client_id: 'app',
     response_type: 'code',
     redirect_uri: REDIRECT,
     scope: `openid ${SCOPES}`,
-    resource: RESOURCE,
+    resource,
     nonce: randomUUID(),
     state: randomUUID(),
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),

@@ -60,10 +60,18 @@ impl Provider {
 
     /// A credential for the machine `batch`, by RFC 6749 §4.4.
     pub(crate) async fn client_credentials(&self) -> String {
+        self.client_credentials_with(None).await
+    }
+
+    /// The same, bound to the key of this DPoP proof.
+    pub(crate) async fn client_credentials_with(&self, proof: Option<&str>) -> String {
         let form = "grant_type=client_credentials&client_id=batch&client_secret=batch-secret&scope=generate%3Ainvoke\
                     &resource=https%3A%2F%2Fllm.example.com%2Fmcp";
         let request = Request::post(format!("{}/token", self.issuer));
-        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(proof) = proof {
+            request = request.header("dpop", proof);
+        }
         let answer = self.ask(request.body(Bytes::from_static(form.as_bytes())).unwrap()).await;
         answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
     }
@@ -71,6 +79,22 @@ impl Provider {
     /// What the user `alice` gets for the application `app`, by RFC 6749 §4.1 with PKCE.
     pub(crate) async fn authorization_code(&self) -> Value {
         self.ask(Request::get(format!("{}/application/code", self.issuer)).body(Bytes::new()).unwrap()).await
+    }
+
+    /// What `alice` gets for a service whose credentials are opaque.
+    pub(crate) async fn opaque(&self) -> String {
+        let request = Request::get(format!("{}/application/opaque", self.issuer));
+        let answer = self.ask(request.body(Bytes::new()).unwrap()).await;
+        answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// The application gives a credential back (RFC 7009).
+    pub(crate) async fn revoke(&self, credential: &str) {
+        let request = Request::post(format!("{}/token/revocation", self.issuer));
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.body(format!("client_id=app&token={credential}").into()).unwrap();
+        let answer = self.client.fetch(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{:?}", answer.body());
     }
 
     /// Signs by a new key from now on, and publishes no other.

@@ -38,6 +38,7 @@ pub(super) struct File {
     pub(super) protected_resource: Option<Spanned<ProtectedResourceSection>>,
     #[serde(default)]
     pub(super) api_keys: Vec<Spanned<ApiKeySection>>,
+    pub(super) introspection: Option<Spanned<IntrospectionSection>>,
     #[serde(default)]
     pub(super) routes: Vec<Spanned<RouteSection>>,
     #[serde(default)]
@@ -139,6 +140,28 @@ pub(super) struct DpopSection {
     pub(super) max_age: Option<Text<Duration>>,
     #[serde(default)]
     pub(super) require_nonces: bool,
+}
+
+/// Whom to ask about opaque credentials.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(not(feature = "fetch"), expect(dead_code, reason = "only the feature `fetch` uses it"))]
+pub(super) struct IntrospectionSection {
+    pub(super) endpoint: String,
+    pub(super) issuer: String,
+    pub(super) audiences: Vec<String>,
+    pub(super) client_id: String,
+    pub(super) client_secret_file: Option<String>,
+    pub(super) private_key_file: Option<String>,
+    pub(super) certificate_file: Option<String>,
+    pub(super) certificate_key_file: Option<String>,
+    pub(super) plan_claim: Option<String>,
+    pub(super) tenant_claim: Option<String>,
+    pub(super) roles_claim: Option<String>,
+    pub(super) remember_for: Option<Text<Duration>>,
+    #[serde(default)]
+    pub(super) internal_hosts: Vec<String>,
+    pub(super) roots_file: Option<String>,
 }
 
 #[derive(Deserialize)]

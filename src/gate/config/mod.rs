@@ -61,6 +61,8 @@ mod error;
 mod fetch;
 mod file;
 mod hosts;
+#[cfg(feature = "fetch")]
+mod introspection;
 mod issuers;
 mod machines;
 mod moment;
@@ -105,6 +107,8 @@ pub struct Config {
     audit: Option<Switch<AuditSettings>>,
     issuers: Vec<ConfiguredIssuer>,
     credentials: credentials::Credentials,
+    #[cfg(feature = "fetch")]
+    introspection: Option<introspection::Asking>,
     resource: Option<ProtectedResource>,
     routes: Vec<Route>,
     plans: Vec<Plan>,
@@ -192,6 +196,11 @@ impl Config {
             return source
                 .refuse(span, "certificates need the feature `tls`, which this program was built without");
         }
+        #[cfg(not(feature = "fetch"))]
+        if let Some(section) = &file.introspection {
+            let problem = "asking an issuer needs the feature `fetch`, which this program was built without";
+            return source.refuse(section.span(), problem);
+        }
         Ok(Self {
             folder,
             #[cfg(feature = "tls")]
@@ -203,6 +212,8 @@ impl Config {
                 .transpose()?,
             issuers,
             credentials: credentials::Credentials::read(&source, file.authentication, file.api_keys)?,
+            #[cfg(feature = "fetch")]
+            introspection: file.introspection.map(introspection::Asking),
             routes: routes::routes(&source, file.routes)?,
             plans,
             default_plan: file.default_plan.map(Spanned::into_inner),

@@ -55,6 +55,10 @@ impl Config {
         builder = self.routes.iter().cloned().fold(builder, GateBuilder::route);
         builder = self.plans.iter().cloned().fold(builder, GateBuilder::plan);
         builder = self.credentials.set(builder);
+        #[cfg(feature = "fetch")]
+        if let Some(asking) = &self.introspection {
+            builder = builder.introspection(asking.open(self)?);
+        }
         if let Some(resource) = &self.resource {
             builder = builder.protected_resource(resource.clone());
         }

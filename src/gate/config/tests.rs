@@ -9,7 +9,7 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 21] = [
+const SECTIONS: [(&str, &str); 22] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
     ("fetch", "[[issuers]]\n[issuers.fetch]"),
@@ -17,6 +17,7 @@ const SECTIONS: [(&str, &str); 21] = [
     ("authentication", "[authentication]"),
     ("dpop", "[authentication.dpop]"),
     ("api_keys", "[[api_keys]]"),
+    ("introspection", "[introspection]"),
     ("routes", "[[routes]]"),
     ("plans", "[plans.free]"),
     ("flood", "[flood]"),
