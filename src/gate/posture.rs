@@ -119,7 +119,7 @@ impl fmt::Display for Posture {
             };
             let (method, pattern, action) =
                 (route.method().as_str(), route.pattern(), route.action_name().as_str());
-            writeln!(f, "  {method:<7}{pattern:<28}{action:<12}{body:<20}{access}{}", Weaker(route))?;
+            writeln!(f, "  {method:<7}{pattern:<27} {action:<12}{body:<20}{access}{}", Weaker(route))?;
         }
         write!(f, "  everything else is refused")?;
         if self.testing {

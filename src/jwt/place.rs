@@ -8,6 +8,7 @@ use http::Uri;
 use super::JwtError;
 use super::issuer::setting;
 use crate::jose::json;
+use crate::payload::json::Node;
 
 /// Where the keys are.
 #[derive(Clone, Debug)]
@@ -69,7 +70,7 @@ impl Place {
     pub(super) fn keys_by(&self, document: Bytes) -> Result<Uri, String> {
         let Some(Metadata { issuer, key_hosts }) = &self.metadata else { return Ok(self.first.clone()) };
         let document = json::object(document, "metadata").map_err(|error| error.to_string())?;
-        let text = |name: &str| document.root().get(name).and_then(|value| value.as_str());
+        let text = |name: &str| document.root().get(name).and_then(Node::as_str);
         // OpenID Connect Discovery §4.3, RFC 8414 §3.3: identical, or another issuer's metadata would be believed.
         if text("issuer") != Some(&**issuer) {
             return Err("its `issuer` is not the issuer that it was asked for".to_owned());

@@ -311,14 +311,15 @@ async fn ended(mut flight: watch::Receiver<()>) {
     while flight.changed().await.is_ok() {}
 }
 
-/// RFC 9111 §5.2.2.1; the last one where there are several, none where one cannot be read.
+/// RFC 9111 §5.2.2.1; what cannot be read says nothing.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let directives = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let seconds = directives.flat_map(|value| value.split(',')).filter_map(|directive| {
         let (name, value) = directive.trim().split_once('=')?;
         name.eq_ignore_ascii_case("max-age").then(|| value.trim_matches('"').parse().ok())?
     });
-    seconds.last().map(Duration::from_secs)
+    // The shortest, where there are several.
+    seconds.min().map(Duration::from_secs)
 }
 
 fn nanos(duration: Duration) -> u64 {
