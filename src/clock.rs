@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -90,6 +91,30 @@ impl Future for Sleep {
 impl fmt::Debug for Sleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sleep")
+    }
+}
+
+/// The latest moment that a clock has ever shown here: what expired before stays expired when the machine's clock steps back.
+///
+/// It goes on from there as fast as time passes. A clock that was wrongly ahead is therefore believed until the process ends, or
+/// the calendar has caught up: a credential too few is let in, never one too many.
+#[derive(Debug, Default)]
+pub struct HighWater {
+    /// How far the calendar was ahead of the elapsed time, at most, in nanoseconds.
+    ahead: AtomicU64,
+}
+
+impl HighWater {
+    /// The later one of what `clock` shows now, and what it would show if it had never stepped back.
+    pub fn now(&self, clock: &dyn Clock) -> UnixTime {
+        let elapsed = u64::try_from(clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let ahead = clock.now().0.saturating_sub(elapsed);
+        // Reading first keeps the cache line shared: the calendar seldom gains on the elapsed time.
+        let before = self.ahead.load(Ordering::Relaxed);
+        if ahead > before {
+            self.ahead.fetch_max(ahead, Ordering::Relaxed);
+        }
+        UnixTime(ahead.max(before).saturating_add(elapsed))
     }
 }
 

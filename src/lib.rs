@@ -35,7 +35,7 @@
 //!  2 route       path and method → action, dialect, access  route, exchange
 //!  3 flood       per address, before any cryptography       limit
 //!  4 peer        client certificate → Workload              peer, trust
-//!  5 jwt         bearer credential → Principal              jwt, jose
+//!  5 jwt         credential and its proof → Principal       jwt, jose
 //!    watch       expired, revoked: looked at until the end  watch
 //!  6 requests    per subject, tenant, application, plan     limit
 //!  7 authorize   the scopes of the route                    authorize
@@ -68,6 +68,7 @@
     feature = "tls",
     doc = "| [`peer`] [`trust`] [`serve`] | certificates: who is let in by them, who is believed, TLS |"
 )]
+#![cfg_attr(feature = "fetch", doc = "| [`fetch`] | the one bounded HTTP client |")]
 #![cfg_attr(feature = "axum", doc = "| [`extract`] | axum extractors |")]
 #![cfg_attr(
     feature = "testing",
@@ -79,6 +80,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `axum` | yes | `gate.protect(router)`, extractors, the client's address from axum |
+//! | `fetch` | yes | key sets of issuers over HTTPS, found by discovery; opaque credentials, by asking |
 //! | `config` | | `Gate::from_config`: the same gate from TOML |
 //! | `inflate` | | request bodies in gzip, deflate, Brotli and Zstandard; without it they are 415 |
 //! | `metrics` | | counters and a histogram through the `metrics` facade |
@@ -103,6 +105,8 @@ pub mod docs;
 pub mod exchange;
 #[cfg(feature = "axum")]
 pub mod extract;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 pub mod gate;
 pub mod inspect;
 pub mod jose;

@@ -128,6 +128,8 @@ path = "/v1/{name}"
 dialect = "openai-chat"
 action = "ask"
 scopes = ["a", "b"]
+acr = ["urn:mfa", "urn:key"]
+max_age = "15m"
 default_output_cap = 9
 allow_encoded_slashes = true
 unknown_fields = "pass"
@@ -214,6 +216,9 @@ trusted = ["10.0.0.0/8", "::1"]
     let noon = UnixTime::from_secs(1_801_396_800);
     let urls = UrlPolicy::none().host("images.example.com").unwrap().hosts_under("cdn.example.net").unwrap();
     let route = Route::new(Method::PUT, "/v1/{name}")
+        .acr("urn:mfa")
+        .acr("urn:key")
+        .max_age(Duration::from_secs(900))
         .dialect(OpenAiChat)
         .action("ask")
         .allow_encoded_slashes()
@@ -280,7 +285,7 @@ fn every_setting_reaches_the_builder() {
     let posture = from_file.posture().to_string();
     for line in [
         "OBSERVES ONLY: NOTHING IS REFUSED UNTIL 2027-01-31T12:00:00Z",
-        "scope a b; ANSWERS UNREAD: audio/mpeg, audio/wav, at most 3072 bytes; unknown fields: pass; \
+        "scope a b; acr urn:mfa or urn:key; login at most 900 s old; ANSWERS UNREAD: audio/mpeg, audio/wav, at most 3072 bytes; unknown fields: pass; \
          URLs: images.example.com, *.cdn.example.net; CREDENTIALS IN BODIES; OBSERVED ONLY, NOTHING IS REFUSED UNTIL",
         "scope a; BODIES UNREAD: audio/mpeg, at most 7 bytes",
         "scope a; unknown fields: strip; URLs: any public name",
@@ -391,6 +396,6 @@ fn what_a_gate_misses_is_said_in_the_words_of_the_file() {
     );
     assert_eq!(
         missing(&format!("audit.danger_off = true\ndanger_without_limits = true\n{route}")),
-        "issuers: add [[issuers]] with issuer, audiences and jwks_file or keys"
+        "issuers: add [[issuers]] with issuer, audiences and discovery, jwks_url, jwks_file or keys"
     );
 }

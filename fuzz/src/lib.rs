@@ -11,6 +11,7 @@ pub mod body;
 pub mod client_cert;
 pub mod config;
 pub mod dialect;
+pub mod dpop;
 pub mod edge;
 pub mod inspect;
 pub mod json;
@@ -31,6 +32,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "client_cert", check: client_cert::check, seeds: client_cert::seeds },
     Target { name: "config", check: config::check, seeds: config::seeds },
     Target { name: "dialect", check: dialect::check, seeds: dialect::seeds },
+    Target { name: "dpop", check: dpop::check, seeds: dpop::seeds },
     Target { name: "edge", check: edge::check, seeds: edge::seeds },
     Target { name: "inspect", check: inspect::check, seeds: inspect::seeds },
     Target { name: "json", check: json::check, seeds: json::seeds },

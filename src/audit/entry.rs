@@ -225,6 +225,7 @@ impl Serialize for Who<'_> {
         map.serialize_entry("key_id", &credential.and_then(|credential| credential.key_id.as_deref()))?;
         map.serialize_entry("algorithm", &credential.and_then(|credential| credential.algorithm))?;
         map.serialize_entry("remembered", &credential.map(|credential| credential.remembered))?;
+        map.serialize_entry("bound", &credential.and_then(|credential| credential.bound))?;
         map.end()
     }
 }

@@ -9,7 +9,7 @@ pub struct AuthorizeLayer(StepLayer);
 impl AuthorizeLayer {
     /// A layer that enforces what the routes say.
     pub fn builder() -> AuthorizeLayerBuilder {
-        AuthorizeLayerBuilder { context: Context::default() }
+        AuthorizeLayerBuilder { context: Context::default(), metadata: String::new() }
     }
 }
 
@@ -25,6 +25,7 @@ impl<S> Layer<S> for AuthorizeLayer {
 #[derive(Clone, Debug)]
 pub struct AuthorizeLayerBuilder {
     context: Context,
+    metadata: String,
 }
 
 impl AuthorizeLayerBuilder {
@@ -34,12 +35,25 @@ impl AuthorizeLayerBuilder {
         self
     }
 
+    /// Names the URL of this service's metadata (RFC 9728 §5.1) in every challenge. What stands in no quoted string is left out of it.
+    pub fn resource_metadata(mut self, url: &str) -> Self {
+        let url: String =
+            url.chars().filter(|char| char.is_ascii_graphic() && !matches!(char, '"' | '\\')).collect();
+        self.metadata = format!(", resource_metadata=\"{url}\"");
+        self
+    }
+
     /// The layer.
     pub fn build(self) -> AuthorizeLayer {
-        AuthorizeLayer(StepLayer::new(Authorize, self.context))
+        let context = self.context.clone();
+        AuthorizeLayer(StepLayer::new(self.into_authorize(), context))
     }
 
     pub(crate) fn into_step(self) -> impl Step {
-        Authorize
+        self.into_authorize()
+    }
+
+    fn into_authorize(self) -> Authorize {
+        Authorize { metadata: self.metadata, ..Authorize::default() }
     }
 }

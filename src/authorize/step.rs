@@ -1,9 +1,16 @@
+use crate::clock::HighWater;
 use crate::exchange::{Check, Exchange, Step, StepId};
 use crate::refusal::{Refusal, RefusalKind};
-use crate::route::Access;
+use crate::route::{Access, Route};
 use http::{HeaderValue, request};
 
-pub(super) struct Authorize;
+#[derive(Default)]
+pub(super) struct Authorize {
+    /// A clock that steps back makes no login fresh again.
+    pub(super) time: HighWater,
+    /// What every challenge ends with.
+    pub(super) metadata: String,
+}
 
 impl Step for Authorize {
     fn id(&self) -> StepId {
@@ -22,7 +29,9 @@ impl Step for Authorize {
             // RequirePeerLayer let it in, and made the machine the principal.
             Access::Machines if is_machine(exchange) => Check::Permit,
             Access::Machines => Check::Refuse(Refusal::stacked_wrongly("AuthorizeLayer", "RequirePeerLayer")),
-            Access::Scopes(required) if !required.is_empty() => holds(required, exchange).into(),
+            Access::Scopes(required) if !required.is_empty() => {
+                self.holds(required, exchange).and_then(|()| self.login(route, exchange)).into()
+            }
             _ => Check::Refuse(Refusal::new(RefusalKind::Forbidden, "you may not do this").cause(format!(
                 "the route {} names no scope, and an empty policy permits nobody",
                 route.pattern()
@@ -31,25 +40,84 @@ impl Step for Authorize {
     }
 }
 
-fn is_machine(exchange: &Exchange) -> bool {
-    exchange.principal().is_some_and(|principal| principal.subject().is_none())
+impl Authorize {
+    /// Whether the user's login is as the route demands (RFC 9470 §3).
+    fn login(&self, route: &Route, exchange: &Exchange) -> Result<(), Refusal> {
+        let (wanted, max_age) = (route.acr_values(), route.max_login_age());
+        if wanted.is_empty() && max_age.is_none() {
+            return Ok(());
+        }
+        let Some(principal) = exchange.principal() else {
+            return Err(Refusal::stacked_wrongly("AuthorizeLayer", "VerifyJwtLayer"));
+        };
+        let credential = principal.credential();
+        let strong = wanted.is_empty()
+            || credential.acr().is_some_and(|acr| wanted.iter().any(|wanted| **wanted == *acr));
+        if !strong {
+            return Err(self.step_up(
+                route,
+                "acr",
+                "the user's login does not have an acr that the route names",
+            ));
+        }
+        let Some(max_age) = max_age else { return Ok(()) };
+        let now = self.time.now(&**exchange.clock());
+        match credential.auth_time() {
+            None => Err(self.step_up(
+                route,
+                "max_age",
+                "the credential does not say when the user logged in (auth_time)",
+            )),
+            Some(time) if now.saturating_since(time) > max_age => {
+                Err(self.step_up(route, "max_age", "the user's login is older than the route lets it be"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The challenge of RFC 9470 §3: which login would do.
+    fn step_up(&self, route: &Route, rule: &'static str, cause: &'static str) -> Refusal {
+        let public = "this call needs another login of the user, stronger or more recent";
+        let mut challenge =
+            format!("Bearer error=\"insufficient_user_authentication\", error_description=\"{public}\"");
+        if !route.acr_values().is_empty() {
+            challenge.push_str(&format!(", acr_values=\"{}\"", route.acr_values().join(" ")));
+        }
+        if let Some(age) = route.max_login_age() {
+            challenge.push_str(&format!(", max_age=\"{}\"", age.as_secs()));
+        }
+        challenge.push_str(&self.metadata);
+        let refusal = Refusal::new(RefusalKind::InsufficientAuthentication, public).cause(cause).rule(rule);
+        match HeaderValue::try_from(challenge) {
+            Ok(challenge) => refusal.challenge(challenge),
+            Err(_) => refusal,
+        }
+    }
+
+    fn holds(&self, required: &[Box<str>], exchange: &Exchange) -> Result<(), Refusal> {
+        let Some(principal) = exchange.principal() else {
+            return Err(Refusal::stacked_wrongly("AuthorizeLayer", "VerifyJwtLayer"));
+        };
+        let Some(missing) = required.iter().find(|scope| !principal.scopes().contains(scope)) else {
+            return Ok(());
+        };
+        let needed = required.join(" ");
+        let refusal =
+            Refusal::new(RefusalKind::InsufficientScope, format!("this call needs the scope {needed}"))
+                .cause(format!("the credential lacks the scope {missing}"))
+                .rule(format!("scope:{missing}"));
+        let challenge = format!(
+            "Bearer error=\"insufficient_scope\", scope=\"{}\"{}",
+            needed.replace(['"', '\\'], ""),
+            self.metadata
+        );
+        Err(match HeaderValue::try_from(challenge) {
+            Ok(challenge) => refusal.challenge(challenge),
+            Err(_) => refusal,
+        })
+    }
 }
 
-fn holds(required: &[Box<str>], exchange: &Exchange) -> Result<(), Refusal> {
-    let Some(principal) = exchange.principal() else {
-        return Err(Refusal::stacked_wrongly("AuthorizeLayer", "VerifyJwtLayer"));
-    };
-    let Some(missing) = required.iter().find(|scope| !principal.scopes().contains(scope)) else {
-        return Ok(());
-    };
-    let needed = required.join(" ");
-    let refusal = Refusal::new(RefusalKind::InsufficientScope, format!("this call needs the scope {needed}"))
-        .cause(format!("the credential lacks the scope {missing}"))
-        .rule(format!("scope:{missing}"));
-    let challenge =
-        format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", needed.replace(['"', '\\'], ""));
-    Err(match HeaderValue::try_from(challenge) {
-        Ok(challenge) => refusal.challenge(challenge),
-        Err(_) => refusal,
-    })
+fn is_machine(exchange: &Exchange) -> bool {
+    exchange.principal().is_some_and(|principal| principal.subject().is_none())
 }

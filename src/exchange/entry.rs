@@ -216,7 +216,7 @@ fn tls_connection(parts: &request::Parts) -> Option<&TlsConnection> {
 }
 
 /// The path as it came on the request line: axum's `nest` strips prefixes.
-fn original_path(parts: &request::Parts) -> &str {
+pub(crate) fn original_path(parts: &request::Parts) -> &str {
     #[cfg(feature = "axum")]
     if let Some(axum::extract::OriginalUri(uri)) = parts.extensions.get::<axum::extract::OriginalUri>() {
         return uri.path();

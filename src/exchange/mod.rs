@@ -30,6 +30,7 @@ mod tests;
 pub use crate::body::CheckedBody;
 pub use context::{Context, RequestId, RequestIds};
 pub use edge::{EdgeError, EdgeRules};
+pub(crate) use entry::original_path;
 #[cfg(feature = "tls")]
 pub(crate) use entry::peer_socket;
 pub use entry::{MatchRouteLayer, MatchRouteLayerBuilder};

@@ -119,6 +119,8 @@ pub struct Record {
     pub peer: Option<PeerFacts>,
     /// How the caller was authenticated.
     pub credential: Option<CredentialFacts>,
+    /// Whether a credential came that does not hold, which the flood check charges to the address.
+    pub failed_credential: bool,
     /// What was read of the body.
     pub read: Option<ReadFacts>,
     /// What went by unread, because the route declares it or is only observed.
@@ -146,6 +148,7 @@ impl Record {
             ran,
             peer: None,
             credential: None,
+            failed_credential: false,
             read: None,
             unread: UnreadFacts::default(),
             inspection: None,
@@ -191,6 +194,9 @@ pub struct CredentialFacts {
     pub algorithm: Option<&'static str>,
     /// Whether the credential had been verified before and was remembered.
     pub remembered: bool,
+    /// By what the credential is bound to a key of its bearer, whose proof was checked: `certificate`, `dpop`, or
+    /// `certificate and dpop`.
+    pub bound: Option<&'static str>,
 }
 
 /// What was read of the body.

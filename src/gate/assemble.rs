@@ -5,7 +5,7 @@ use crate::authorize::AuthorizeLayer;
 use crate::clock::SharedClock;
 use crate::exchange::{Context, MatchRouteLayer, Step, StepId, StepLayer};
 use crate::inspect::{InspectLayer, Inspection};
-use crate::jwt::{TrustedIssuer, VerifyJwtLayer};
+use crate::jwt::{ProtectedResource, VerifyJwtLayer};
 use crate::limit::{FloodQuota, LimitFloodLayer, LimitRequestsLayer, LimitUsageLayer, Limits, Per, Plans};
 #[cfg(feature = "tls")]
 use crate::peer::{PeerRules, RequirePeerLayer};
@@ -27,6 +27,7 @@ pub struct Gate {
     pub(super) limits: Option<Limits>,
     pub(super) audit: Option<AuditLog>,
     revocations: Revocations,
+    resource: Option<ProtectedResource>,
     posture: Arc<Posture>,
 }
 
@@ -44,6 +45,11 @@ impl Gate {
     /// What no longer holds: whatever is put in is refused from the next request on.
     pub fn revocations(&self) -> &Revocations {
         &self.revocations
+    }
+
+    /// The service as clients' authorization servers know it, if the gate was told: its router is the host's to mount.
+    pub fn protected_resource(&self) -> Option<&ProtectedResource> {
+        self.resource.as_ref()
     }
 
     /// Where records go, unless there are none.
@@ -70,6 +76,7 @@ impl GateBuilder {
         self.check_bounds()?;
         self.check_machines()?;
         let revocations = self.take_revocations()?;
+        self.open_metadata()?;
         let parts = Parts {
             revocations,
             watch: std::mem::take(&mut self.watch).decide(
@@ -95,6 +102,15 @@ impl GateBuilder {
             )?,
         };
         self.assemble(parts)
+    }
+
+    /// Everybody may read where credentials are had.
+    fn open_metadata(&mut self) -> Result<(), GateError> {
+        if let Some(resource) = &self.resource {
+            resource.check()?;
+            self.routes.push(Route::get(resource.metadata_path()).open());
+        }
+        Ok(())
     }
 
     fn check_machines(&self) -> Result<(), GateError> {
@@ -243,6 +259,12 @@ impl GateBuilder {
         if self.api_key_header {
             jwt = jwt.accept_api_key_header();
         }
+        jwt = self.credentials.set(jwt, self.default_plan.as_deref());
+        let mut authorize = AuthorizeLayer::builder();
+        if let Some(resource) = &self.resource {
+            jwt = jwt.protected_resource(resource.clone());
+            authorize = authorize.resource_metadata(&resource.metadata_url());
+        }
         outer.push(Box::new(jwt.into_step()?));
         if let Some(grace) = parts.watch {
             let watch = WatchCredentialLayer::builder(revocations.clone()).grace(grace);
@@ -251,7 +273,7 @@ impl GateBuilder {
         if let Some(limits) = &parts.limits {
             outer.push(Box::new(LimitRequestsLayer::builder(limits.clone()).into_step()));
         }
-        outer.push(Box::new(AuthorizeLayer::builder().into_step()));
+        outer.push(Box::new(authorize.into_step()));
         let mut inner: Vec<Box<dyn Step>> = Vec::new();
         if let Some(inspection) = parts.inspection {
             inner.push(Box::new(InspectLayer::builder(inspection).into_step()));
@@ -281,6 +303,7 @@ impl GateBuilder {
             limits: parts.limits,
             audit: parts.audit,
             revocations: parts.revocations,
+            resource: self.resource,
         })
     }
 }
@@ -307,8 +330,11 @@ struct Parts {
 
 impl Parts {
     fn controls(&self, builder: &GateBuilder) -> Vec<Control> {
-        let issuers: Vec<&str> = builder.issuers.iter().map(TrustedIssuer::name).collect();
-        let header = if builder.api_key_header { ", in Authorization or x-api-key" } else { "" };
+        let issuers: Vec<String> = builder.issuers.iter().map(ToString::to_string).collect();
+        let metadata = builder.resource.as_ref().map(|resource| {
+            format!("\nclients are led to {} by {}", resource.resource(), resource.metadata_url())
+        });
+        let metadata = metadata.unwrap_or_default();
         let plans = self.limits.as_ref().map(|limits| limits.plans().to_string());
         let body = (builder.max_body_bytes, builder.max_body_time.as_secs_f64());
         let detail = |step| match step {
@@ -329,12 +355,11 @@ impl Parts {
                     self.routes.routes().len()
                 ))
             }
-            StepId::Flood => self.flood.map(|quota| format!("{quota} from one address")),
+            StepId::Flood => self.flood.map(|quota| format!("from one address {quota}")),
             StepId::Peer => builder.certificates(),
-            StepId::Authenticate if issuers.is_empty() => {
-                Some("certificates alone: a JWT is refused".to_owned())
+            StepId::Authenticate => {
+                Some(builder.credentials.describe(&issuers, builder.api_key_header) + &metadata)
             }
-            StepId::Authenticate => Some(format!("JWT of {}{header}", issuers.join(", "))),
             StepId::Watch => self.watch.map(|grace| match grace {
                 Duration::ZERO => "expired or revoked credentials end their answers".to_owned(),
                 grace => format!(

@@ -1,9 +1,12 @@
+use super::credentials::Credentials;
 use super::{GateError, GateErrorKind};
 use crate::audit::AuditLog;
 use crate::clock::{SharedClock, SystemClock, UnixTime};
 use crate::exchange::{EdgeRules, Step};
 use crate::inspect::Inspection;
-use crate::jwt::TrustedIssuer;
+#[cfg(feature = "fetch")]
+use crate::jwt::Introspection;
+use crate::jwt::{ApiKey, Authenticate, DpopRules, ProtectedResource, RequireBinding, TrustedIssuer};
 use crate::limit::{BudgetStore, FloodQuota, Meter, Plan};
 use crate::payload::EventLimits;
 #[cfg(feature = "tls")]
@@ -31,9 +34,11 @@ pub struct GateBuilder {
     pub(super) audit: Choice<AuditLog>,
     pub(super) flood: Choice<FloodQuota>,
     pub(super) issuers: Vec<TrustedIssuer>,
+    pub(super) resource: Option<ProtectedResource>,
     pub(super) api_key_header: bool,
     pub(super) revocations: Option<Revocations>,
     pub(super) watch: Choice<Duration>,
+    pub(super) credentials: Credentials,
     pub(super) plans: Vec<Plan>,
     pub(super) default_plan: Option<Box<str>>,
     pub(super) no_limits: bool,
@@ -103,9 +108,11 @@ impl GateBuilder {
             audit: Choice::default(),
             flood: Choice::default(),
             issuers: Vec::new(),
+            resource: None,
             api_key_header: false,
             revocations: None,
             watch: Choice::default(),
+            credentials: Credentials::default(),
             plans: Vec::new(),
             default_plan: None,
             no_limits: false,
@@ -209,6 +216,13 @@ impl GateBuilder {
         self
     }
 
+    /// Tells clients where credentials for this service are had (RFC 9728): every challenge names the metadata, whose path is open
+    /// to everybody. Its [router](ProtectedResource::router) is still to be merged into the one that the gate protects.
+    pub fn protected_resource(mut self, resource: ProtectedResource) -> Self {
+        self.resource = Some(resource);
+        self
+    }
+
     /// Takes the credential from `x-api-key` as well, where Anthropic's clients put it.
     pub fn accept_api_key_header(mut self) -> Self {
         self.api_key_header = true;
@@ -232,6 +246,40 @@ impl GateBuilder {
     /// Lets answers go on, however long, when what they were asked with has expired or was revoked.
     pub fn danger_without_watch(mut self) -> Self {
         self.watch.off = true;
+        self
+    }
+
+    /// Believes this static key, which comes where a JWT would: for users who have no issuer yet. It is the weakest kind of
+    /// credential, and the posture says so.
+    pub fn api_key(mut self, key: ApiKey) -> Self {
+        self.credentials.api_keys.push(key);
+        self
+    }
+
+    /// Believes opaque credentials of an issuer that is asked about them (RFC 7662).
+    #[cfg(feature = "fetch")]
+    pub fn introspection(mut self, introspection: Introspection) -> Self {
+        self.credentials.introspection = Some(introspection);
+        self
+    }
+
+    /// Asks a login of the host's own first: a session cookie, keys that it gave out itself. Everything further in works on
+    /// the principal that it vouches for.
+    pub fn authenticate(mut self, login: impl Authenticate) -> Self {
+        self.credentials.login = Some(Arc::new(login));
+        self
+    }
+
+    /// Believes credentials that are bound to a key by DPoP (RFC 9449), with their proof; they are refused when not called.
+    pub fn dpop(mut self, rules: DpopRules) -> Self {
+        self.credentials.dpop = Some(rules);
+        self
+    }
+
+    /// Who must come with a credential that is bound to a key of its bearer, by DPoP or by certificate (RFC 8705). Nobody when
+    /// not called; one that is bound is refused without its proof in any case.
+    pub fn require_binding(mut self, required: RequireBinding) -> Self {
+        self.credentials.required = required;
         self
     }
 

@@ -1,5 +1,6 @@
 use super::GateBuilder;
 use super::posture::Control;
+use crate::jwt::DpopRules;
 use crate::route::RouteTable;
 use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt::Write;
@@ -22,12 +23,14 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         audit: _, // in `controls`, as are those that say so below
         flood: _, // in `controls`
         issuers,
+        resource,
         api_key_header: _, // in `controls`
         revocations: _,    // what is revoked now is no setting
         watch: _,          // in `controls`
-        plans: _,          // in `controls`
-        default_plan: _,   // in `controls`
-        no_limits: _,      // in `controls`
+        credentials,
+        plans: _,        // in `controls`
+        default_plan: _, // in `controls`
+        no_limits: _,    // in `controls`
         store: _,
         meter: _,
         output_cap,
@@ -53,6 +56,12 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
     for issuer in issuers {
         add("issuer", &issuer.settings());
     }
+    // The keys' hashes are not secret; they tell one set of keys from another.
+    add("api keys", &credentials.api_keys);
+    add("dpop", &credentials.dpop.as_ref().map(DpopRules::settings));
+    #[cfg(feature = "fetch")]
+    add("introspection", &credentials.introspection.as_ref().map(crate::jwt::Introspection::settings));
+    add("resource", resource);
     add("proxies", proxies);
     // It can be said in two places and means one thing.
     let edge = if *plaintext { edge.clone().danger_plaintext() } else { edge.clone() };

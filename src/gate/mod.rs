@@ -37,6 +37,7 @@ mod assemble;
 mod builder;
 #[cfg(feature = "config")]
 pub mod config;
+mod credentials;
 mod error;
 mod generation;
 mod posture;

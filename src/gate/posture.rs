@@ -119,7 +119,7 @@ impl fmt::Display for Posture {
             };
             let (method, pattern, action) =
                 (route.method().as_str(), route.pattern(), route.action_name().as_str());
-            writeln!(f, "  {method:<7}{pattern:<28}{action:<12}{body:<20}{access}{}", Weaker(route))?;
+            writeln!(f, "  {method:<7}{pattern:<27} {action:<12}{body:<20}{access}{}", Weaker(route))?;
         }
         write!(f, "  everything else is refused")?;
         if self.testing {
@@ -139,6 +139,12 @@ impl fmt::Display for Weaker<'_> {
         if let Some(patterns) = route.workload_patterns() {
             let patterns: Vec<&str> = patterns.iter().map(WorkloadPattern::as_str).collect();
             write!(f, "; from {} only", patterns.join(", "))?;
+        }
+        if !route.acr_values().is_empty() {
+            write!(f, "; acr {}", route.acr_values().join(" or "))?;
+        }
+        if let Some(age) = route.max_login_age() {
+            write!(f, "; login at most {} s old", age.as_secs())?;
         }
         if route.is_certificate_optional() {
             f.write_str("; WITHOUT A CERTIFICATE, TOO")?;

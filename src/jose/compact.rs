@@ -3,6 +3,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::{Algorithm, JoseError, JoseErrorKind, PublicKey, base64url, json};
+use crate::payload::json::{Document, Kind};
 
 /// The longest compact JWS that is read, in bytes.
 pub const MAX_JWS: usize = 8 * 1024;
@@ -13,7 +14,8 @@ const MAX_SIGNATURE: usize = 512;
 /// A compact JWS (RFC 7515 §7.1), read but not yet verified.
 ///
 /// Nothing in it may be believed before [`verify`](Self::verify) has said so; what is readable before serves
-/// to find the key. Keys that the header itself offers (`jwk`, `jku`, `x5u`, `x5c`) are never looked at.
+/// to find the key. Keys that the header itself offers (`jwk`, `jku`, `x5u`, `x5c`) are never looked at, but for `jwk` by
+/// [`parse_proof`](Self::parse_proof).
 pub struct Jws<'a> {
     signed: &'a [u8],
     algorithm: Algorithm,
@@ -36,6 +38,8 @@ pub enum JwsType {
     AccessJwt,
     /// `logout+jwt`, or `application/logout+jwt`: a login session has ended (OpenID Connect Back-Channel Logout §2.4).
     LogoutJwt,
+    /// `dpop+jwt`, or `application/dpop+jwt`: a proof that its sender holds a key (RFC 9449 §4.2).
+    DpopProof,
     /// Anything else.
     Other,
 }
@@ -47,6 +51,28 @@ impl<'a> Jws<'a> {
     /// Everything in [`JoseErrorKind`] that concerns form: length, parts, base64url, a header that is no strict
     /// JSON object, an `alg` not accepted here, `crit`, `b64`, `zip`, a nested JWT.
     pub fn parse(compact: &'a str) -> Result<Self, JoseError> {
+        Self::read(compact).map(|(jws, _)| jws)
+    }
+
+    /// Reads a compact JWS that brings the key of its sender along in `jwk` (RFC 7515 §4.1.3), as proofs of possession do.
+    /// The key says nothing by itself: whoever calls this must know by its thumbprint whose it has to be.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and as [`PublicKey::from_jwk`] for a `jwk` that is missing, private or unusable.
+    pub fn parse_proof(compact: &'a str) -> Result<(Self, PublicKey), JoseError> {
+        let (jws, header) = Self::read(compact)?;
+        let key = header.root().get("jwk").ok_or(JoseErrorKind::Missing("jwk"))?;
+        if key.kind() != Kind::Object {
+            return Err(JoseErrorKind::Malformed("jwk").into());
+        }
+        let key = super::jwk::read_node(key)?;
+        if !key.permits(jws.algorithm) {
+            return Err(JoseErrorKind::WrongKey(jws.algorithm).into());
+        }
+        Ok((jws, key))
+    }
+
+    fn read(compact: &'a str) -> Result<(Self, Document), JoseError> {
         if compact.len() > MAX_JWS {
             return Err(JoseErrorKind::TooLong { limit: MAX_JWS }.into());
         }
@@ -55,14 +81,16 @@ impl<'a> Jws<'a> {
             return Err(JoseErrorKind::Parts.into());
         };
         let bytes = compact.as_bytes();
-        let header = decode(&bytes[..first], "header")?;
-        let Header { algorithm, kid, typ } = Header::read(header)?;
+        let document = json::object(decode(&bytes[..first], "header")?, "header")?;
+        let Header { algorithm, kid, typ } = Header::read(&document)?;
         let payload = decode(&bytes[first + 1..second], "payload")?;
         let mut signature = [0; MAX_SIGNATURE];
         let signature_length = base64url::decode_slice(&bytes[second + 1..], &mut signature)
             .ok_or(JoseErrorKind::Base64 { what: "signature" })?
             .len();
-        Ok(Self { signed: &bytes[..second], algorithm, kid, typ, payload, signature, signature_length })
+        let jws =
+            Self { signed: &bytes[..second], algorithm, kid, typ, payload, signature, signature_length };
+        Ok((jws, document))
     }
 
     /// The algorithm that the header asks for. It counts only where the key permits it.
@@ -108,8 +136,7 @@ struct Header {
 }
 
 impl Header {
-    fn read(bytes: Bytes) -> Result<Self, JoseError> {
-        let document = json::object(bytes, "header")?;
+    fn read(document: &Document) -> Result<Self, JoseError> {
         let (mut algorithm, mut kid, mut typ) = (None, None, JwsType::Absent);
         for (name, value) in document.root().entries() {
             let text = |name| value.as_str().ok_or(JoseErrorKind::Malformed(name));
@@ -137,6 +164,7 @@ impl JwsType {
             _ if is_media_type(typ, "jwt") => Self::Jwt,
             _ if is_media_type(typ, "at+jwt") => Self::AccessJwt,
             _ if is_media_type(typ, "logout+jwt") => Self::LogoutJwt,
+            _ if is_media_type(typ, "dpop+jwt") => Self::DpopProof,
             _ => Self::Other,
         }
     }

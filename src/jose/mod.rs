@@ -5,7 +5,8 @@
 //! 1. A compact JWS (RFC 7515) has at most 8 KiB and exactly three parts of canonical unpadded base64url; its header is a
 //!    strict JSON object, in which no name appears twice.
 //! 2. `alg` must name one of the nine [`Algorithm`]s. `none` and HMAC are not among them.
-//! 3. `crit`, `b64`, `zip` and a nested JWT are refused. Keys offered by the header itself are never looked at.
+//! 3. `crit`, `b64`, `zip` and a nested JWT are refused. Keys offered by the header itself are never looked at, but for the
+//!    `jwk` of a proof of possession ([`Jws::parse_proof`]), whose thumbprint somebody else must have named.
 //! 4. A key is of one family and checks only that family's algorithms; if its JWK names one `alg`, only that one.
 //! 5. A key set is read key by key. Symmetric, private, short, weak, unsupported and encryption keys are skipped and
 //!    reported with a reason; the others stand.
@@ -29,7 +30,7 @@
 //! ```
 
 mod algorithm;
-mod base64url;
+pub(crate) mod base64url;
 mod compact;
 mod error;
 pub(crate) mod json;

@@ -20,17 +20,35 @@ pub(super) enum Unfound {
     Malformed,
 }
 
-/// The credential of the request.
-pub(super) fn find(parts: &Parts, api_key_header: bool) -> Result<&str, Unfound> {
+/// Under which scheme a credential came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// `Authorization: Bearer` (RFC 6750).
+    Bearer,
+    /// `Authorization: DPoP` (RFC 9449 §7.1).
+    Dpop,
+    /// Alone in a header of its own.
+    Header,
+}
+
+/// The credential of a request, and its scheme.
+#[derive(Debug)]
+pub(super) struct Found<'p> {
+    pub(super) credential: &'p str,
+    pub(super) scheme: Scheme,
+}
+
+/// The credential of the request, under the scheme `DPoP` only where that is taken.
+pub(super) fn find(parts: &Parts, api_key_header: bool, dpop: bool) -> Result<Found<'_>, Unfound> {
     if parts.uri.query().is_some_and(names_credential) {
         return Err(Unfound::InQuery);
     }
     let authorization = single(&parts.headers, &AUTHORIZATION)?;
     let api_key = if api_key_header { single(&parts.headers, &API_KEY)? } else { None };
-    let credential = match (authorization, api_key) {
+    let (scheme, credential) = match (authorization, api_key) {
         (Some(_), Some(_)) => return Err(Unfound::Several),
-        (Some(value), None) => bearer(value.as_bytes())?,
-        (None, Some(value)) => value.as_bytes(),
+        (Some(value), None) => after_scheme(value.as_bytes(), dpop)?,
+        (None, Some(value)) => (Scheme::Header, value.as_bytes()),
         (None, None) => return Err(Unfound::Absent),
     };
     if credential.is_empty() {
@@ -44,7 +62,8 @@ pub(super) fn find(parts: &Parts, api_key_header: bool) -> Result<&str, Unfound>
     if !credential.iter().fold(true, |graphic, byte| graphic & byte.is_ascii_graphic()) {
         return Err(Unfound::Malformed);
     }
-    std::str::from_utf8(credential).map_err(|_| Unfound::Malformed)
+    let credential = std::str::from_utf8(credential).map_err(|_| Unfound::Malformed)?;
+    Ok(Found { credential, scheme })
 }
 
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, Unfound> {
@@ -56,14 +75,16 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h He
 }
 
 /// RFC 9110 §11.1, §11.4: a scheme without regard to case, one or more spaces, the credential.
-fn bearer(value: &[u8]) -> Result<&[u8], Unfound> {
+fn after_scheme(value: &[u8], dpop: bool) -> Result<(Scheme, &[u8]), Unfound> {
     let scheme = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
     let (scheme, rest) = value.split_at(scheme);
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Err(Unfound::Absent);
-    }
+    let scheme = match scheme {
+        _ if scheme.eq_ignore_ascii_case(b"bearer") => Scheme::Bearer,
+        _ if dpop && scheme.eq_ignore_ascii_case(b"dpop") => Scheme::Dpop,
+        _ => return Err(Unfound::Absent),
+    };
     let start = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
-    Ok(&rest[start..])
+    Ok((scheme, &rest[start..]))
 }
 
 /// Whether a query has the parameter of RFC 6750 §2.3, however it is escaped.

@@ -10,7 +10,7 @@ use hashbrown::HashTable;
 const SHARDS: usize = 32;
 
 /// The SHA-256 of a whole credential. A prefix of either would let one credential pass for another.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
@@ -20,7 +20,8 @@ impl Fingerprint {
         Self(bytes)
     }
 
-    /// Of verified credentials only, and no issuer can choose its SHA-256s: as good as a keyed hash.
+    /// No issuer can choose the SHA-256s of what it verifies: as good as a keyed hash. What strangers can put in is kept in small
+    /// tables, where one that they aim at costs little.
     fn hash(&self) -> u64 {
         u64::from_le_bytes(*self.0.first_chunk().expect("32 bytes hold 8"))
     }

@@ -7,6 +7,7 @@ use crate::principal::{
 };
 use crate::principal::{AuthenticationMethod, Credential};
 
+use super::confirmation::Confirmation;
 use super::{JwtError, JwtErrorKind, TrustedIssuer};
 
 /// The longest name that a claim may carry, in bytes (`sub`: RFC 9068 §2.2 by way of OpenID Connect Core §2).
@@ -15,6 +16,18 @@ const MAX_NAME: usize = 255;
 const MAX_ACTORS: usize = 8;
 /// The last second of the year 9999: a time beyond it is a mistake of units.
 const MAX_DATE: u64 = 253_402_300_799;
+
+/// Claims of ID tokens (OpenID Connect Core §2, §3.3.2.11) and of security events such as logouts (RFC 8417 §2.2).
+const FOREIGN: [&str; 5] = ["nonce", "at_hash", "c_hash", "s_hash", "events"];
+
+/// By what times a JWT is judged.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    /// What the clock shows: what begins later has not begun.
+    pub(super) now: UnixTime,
+    /// The latest that it ever showed: what ends earlier has ended, even when the clock stepped back.
+    pub(super) latest: UnixTime,
+}
 
 /// The registered claims of one JWT, found but not yet checked.
 #[derive(Default)]
@@ -32,12 +45,20 @@ pub(super) struct Claims<'d> {
     authorized_party: Option<Node<'d>>,
     client_id: Option<Node<'d>>,
     actor: Option<Node<'d>>,
+    context: Option<Node<'d>>,
+    methods: Option<Node<'d>>,
+    login_time: Option<Node<'d>>,
+    /// What says of itself which kind of JWT it is, where `typ` in the header does not.
+    kind: Option<Node<'d>>,
+    /// A claim that only ID tokens and other JWTs for applications have.
+    foreign: Option<&'static str>,
     confirmation: Option<Node<'d>>,
 }
 
 /// What the claims come to.
 pub(super) struct Accepted {
     pub(super) principal: Principal,
+    pub(super) confirmation: Confirmation,
     /// Good from here on, leeway included.
     pub(super) good_from: UnixTime,
     /// Good before this, leeway included.
@@ -63,8 +84,16 @@ impl<'d> Claims<'d> {
                 "azp" => &mut claims.authorized_party,
                 "client_id" => &mut claims.client_id,
                 "act" => &mut claims.actor,
+                "acr" => &mut claims.context,
+                "amr" => &mut claims.methods,
+                "auth_time" => &mut claims.login_time,
+                "typ" | "token_use" => &mut claims.kind,
                 "cnf" => &mut claims.confirmation,
-                _ => continue,
+                _ => {
+                    let foreign = FOREIGN.iter().find(|foreign| **foreign == name);
+                    claims.foreign = claims.foreign.or(foreign.copied());
+                    continue;
+                }
             };
             *place = Some(value);
         }
@@ -82,13 +111,15 @@ impl<'d> Claims<'d> {
         &self,
         document: &Document,
         issuer: &TrustedIssuer,
-        now: UnixTime,
+        times: Times,
+        is_access_typed: bool,
     ) -> Result<Accepted, JwtError> {
-        if self.confirmation.is_some() {
-            return Err(JwtErrorKind::Bound.into());
+        let confirmation = self.confirmation.map(Confirmation::read).transpose()?.unwrap_or_default();
+        if !is_access_typed {
+            self.check_kind()?;
         }
         self.check_audience(issuer)?;
-        let (good_from, good_until) = self.check_time(issuer, now)?;
+        let (good_from, good_until) = self.check_time(issuer, times)?;
         let subject = name(self.subject, "sub")?.ok_or(JwtErrorKind::MissingClaim("sub"))?;
 
         let mut credential = Credential::new(AuthenticationMethod::Jwt).expires(good_until);
@@ -101,6 +132,7 @@ impl<'d> Claims<'d> {
         if let Some(session) = name(self.session, "sid")? {
             credential = credential.session(session);
         }
+        credential = self.login(credential, issuer, times)?;
         let subject = Subject::new(issuer.name.clone(), subject);
         let mut principal = Principal::builder(subject, credential).scopes(self.scopes(document, issuer)?);
         if let Some(application) = self.application(document, issuer)? {
@@ -119,7 +151,47 @@ impl<'d> Claims<'d> {
             let roles = strings(roles).filter(|roles| roles.iter().all(|role| is_name(role)));
             principal = principal.roles(RoleSet::from_iter(roles.ok_or_else(|| malformed_at(pointer))?));
         }
-        Ok(Accepted { principal: principal.build(), good_from, good_until })
+        Ok(Accepted { principal: principal.build(), confirmation, good_from, good_until })
+    }
+
+    /// Tells an ID token, a refresh or a logout token of the same issuer from a credential for access. One whose `typ` is `at+jwt`
+    /// has said what it is.
+    fn check_kind(&self) -> Result<(), JwtError> {
+        if let Some(claim) = self.foreign {
+            return Err(JwtErrorKind::NotForAccess(claim).into());
+        }
+        // Keycloak writes `typ`, Cognito `token_use`, into the claims.
+        let Some(kind) = self.kind else { return Ok(()) };
+        let is_access = |kind: &str| {
+            ["Bearer", "access", "JWT", "at+jwt"].iter().any(|known| kind.eq_ignore_ascii_case(known))
+        };
+        match kind.as_str().is_some_and(is_access) {
+            true => Ok(()),
+            false => Err(JwtErrorKind::NotForAccess("typ").into()),
+        }
+    }
+
+    /// How and when the user logged in.
+    fn login(
+        &self,
+        mut credential: Credential,
+        issuer: &TrustedIssuer,
+        times: Times,
+    ) -> Result<Credential, JwtError> {
+        if let Some(acr) = name(self.context, "acr")? {
+            credential = credential.authentication_context(acr);
+        }
+        if let Some(methods) = self.methods {
+            let methods = strings(methods).filter(|methods| methods.iter().all(|method| is_name(method)));
+            let methods = methods.ok_or(JwtErrorKind::MalformedClaim("amr"))?;
+            credential = credential.authentication_methods(methods);
+        }
+        let Some(time) = date(self.login_time, "auth_time")? else { return Ok(credential) };
+        // A login that lies ahead would be fresh for as long as it does.
+        if time > times.now.saturating_add(issuer.leeway) {
+            return Err(JwtErrorKind::MalformedClaim("auth_time").into());
+        }
+        Ok(credential.authenticated_at(time))
     }
 
     fn check_audience(&self, issuer: &TrustedIssuer) -> Result<(), JwtError> {
@@ -135,13 +207,14 @@ impl<'d> Claims<'d> {
         if found { Ok(()) } else { Err(JwtErrorKind::WrongAudience.into()) }
     }
 
-    fn check_time(&self, issuer: &TrustedIssuer, now: UnixTime) -> Result<(UnixTime, UnixTime), JwtError> {
+    fn check_time(&self, issuer: &TrustedIssuer, times: Times) -> Result<(UnixTime, UnixTime), JwtError> {
+        let Times { now, latest: high_water } = times;
         let expires = date(self.expires, "exp")?.ok_or(JwtErrorKind::MissingClaim("exp"))?;
         let not_before = date(self.not_before, "nbf")?.unwrap_or_default();
         let issued_at = date(self.issued_at, "iat")?;
         let good_until = expires.saturating_add(issuer.leeway);
         let latest = now.saturating_add(issuer.leeway);
-        if now >= good_until {
+        if high_water >= good_until {
             return Err(JwtErrorKind::Expired.into());
         }
         if not_before > latest {
@@ -150,7 +223,12 @@ impl<'d> Claims<'d> {
         if issued_at.is_some_and(|issued_at| issued_at > latest) {
             return Err(JwtErrorKind::IssuedInFuture.into());
         }
-        if expires.saturating_since(issued_at.unwrap_or(now)) > issuer.max_lifetime {
+        let begins = match issued_at {
+            Some(issued_at) => issued_at,
+            None if issuer.lifetime_is_set => return Err(JwtErrorKind::MissingClaim("iat").into()),
+            None => now,
+        };
+        if expires.saturating_since(begins) > issuer.max_lifetime {
             return Err(JwtErrorKind::LifetimeTooLong.into());
         }
         let leeway = u64::try_from(issuer.leeway.as_nanos()).unwrap_or(u64::MAX);

@@ -69,11 +69,15 @@ pub enum JwtErrorKind {
     /// `typ` is not that of an access credential, or not the one required.
     #[error("header parameter `typ` is not that of an access credential")]
     Type,
+    /// It is a JWT for another purpose: an ID token, which is for the application, or a refresh or logout token. The claim is what
+    /// tells it.
+    #[error("claim `{0}` tells an ID token or another JWT that is not for access")]
+    NotForAccess(&'static str),
     /// The issuer does not use this algorithm.
     #[error("the algorithm is not one of those this issuer may use")]
     AlgorithmNotAllowed,
-    /// It is bound to a key of the sender (RFC 7800 `cnf`), and nothing here checks that the sender has it.
-    #[error("it is bound to the sender's key by `cnf`, whose proof is not checked here")]
+    /// It is bound to a key of the sender (RFC 7800 `cnf`) in a way whose proof is not known here.
+    #[error("claim `cnf` binds it to the sender's key in a way that is not known here: x5t#S256 and jkt are")]
     Bound,
     /// It is on the list of [`Revocations`](crate::principal::Revocations).
     #[error("revoked, by {0}")]
@@ -87,6 +91,35 @@ pub enum JwtErrorKind {
     /// A logout holds, and there is no room for it.
     #[error("{0}")]
     RevocationsFull(RevocationsFull),
+    /// It is bound to a client certificate (RFC 8705 §3), and none was shown.
+    #[error("it is bound to a client certificate, and the client has shown none")]
+    NoCertificate,
+    /// It is bound to another client certificate than the one shown.
+    #[error("it is bound to another client certificate than the one that the client has shown")]
+    OtherCertificate,
+    /// The certificate that it is bound to has ended since the handshake.
+    #[error("the client certificate that it is bound to has ended")]
+    CertificateEnded,
+    /// It is not bound to a key of the sender, and has to be.
+    #[error("it is not bound to a key of its bearer, which the gate asks for")]
+    Unbound,
+    /// Its issuer says that it is none, or no longer one (RFC 7662 §2.2).
+    #[error("its issuer says that it is not active")]
+    Inactive,
+    /// Its issuer could not be asked about it.
+    #[error("its issuer could not be asked: {0}")]
+    Introspection(String),
+    /// The keys of its issuer cannot be had now, so that nothing can be said about it.
+    #[error("the keys of its issuer cannot be had now")]
+    KeysUnavailable,
+    /// Keys could not be fetched.
+    #[error("keys from {from}: {problem}")]
+    KeysNotFetched {
+        /// The URL that was asked first.
+        from: String,
+        /// What went wrong.
+        problem: String,
+    },
     /// A setting is missing or wrong.
     #[error("`{field}`: {problem}")]
     Setting {

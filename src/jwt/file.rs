@@ -139,6 +139,10 @@ impl KeySource for JwksFile {
         self.look();
         Refresh::Ready
     }
+
+    fn describe(&self) -> String {
+        format!("keys from the file {}", self.path.display())
+    }
 }
 
 impl Stamp {

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ pub struct TrustedIssuer {
     pub(super) tenant_claim: Option<Box<str>>,
     pub(super) roles_claim: Option<Box<str>>,
     pub(super) max_lifetime: Duration,
+    pub(super) lifetime_is_set: bool,
     pub(super) leeway: Duration,
     pub(super) access_type_required: bool,
 }
@@ -53,6 +55,7 @@ impl TrustedIssuer {
             tenant_claim: None,
             roles_claim: None,
             max_lifetime: MAX_LIFETIME,
+            lifetime_is_set: false,
             leeway: LEEWAY,
             access_type_required: false,
         }
@@ -113,8 +116,10 @@ impl TrustedIssuer {
         self
     }
 
-    /// The longest time from `iat` (or, without it, from now) to `exp`; 24 hours unless set.
+    /// The longest time from `iat` to `exp`. Once set, a JWT without `iat` is refused; unless set it is 24 hours, from now where
+    /// there is no `iat`.
     pub fn max_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime_is_set = true;
         self.max_lifetime = lifetime;
         self
     }
@@ -146,7 +151,7 @@ impl TrustedIssuer {
             &self.audiences,
             self.algorithms,
             claims,
-            self.max_lifetime,
+            (self.max_lifetime, self.lifetime_is_set),
             self.leeway,
             self.access_type_required,
         )
@@ -159,8 +164,13 @@ impl TrustedIssuer {
         if self.audiences.is_empty() || self.audiences.iter().any(|audience| audience.is_empty()) {
             return Err(self.setting("audience", "name at least one audience, none of them empty"));
         }
-        if self.keys.is_none() {
+        let Some(keys) = &self.keys else {
             return Err(self.setting("keys", "say where the issuer's public keys come from"));
+        };
+        if keys.issuer().is_some_and(|issuer| *issuer != *self.name) {
+            return Err(
+                self.setting("keys", "these are keys of another issuer; name the same one in both places")
+            );
         }
         if self.algorithms.is_empty() {
             return Err(self.setting("algorithms", "allow at least one algorithm"));
@@ -186,6 +196,23 @@ impl TrustedIssuer {
 
     fn setting(&self, field: &'static str, problem: &str) -> JwtError {
         setting(field, &format!("{problem} (issuer {})", self.name))
+    }
+}
+
+/// For the posture: the name, where the keys come from, and what is demanded beyond the usual.
+impl fmt::Display for TrustedIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        if let Some(keys) = &self.keys {
+            write!(f, " ({})", keys.describe())?;
+        }
+        if self.access_type_required {
+            f.write_str(", at+jwt only")?;
+        }
+        if self.lifetime_is_set {
+            write!(f, ", at most {} s long", self.max_lifetime.as_secs())?;
+        }
+        Ok(())
     }
 }
 

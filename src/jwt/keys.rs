@@ -18,6 +18,22 @@ pub trait KeySource: fmt::Debug + Send + Sync + 'static {
 
     /// Looks for newer keys if that is due. Afterwards the snapshot is as new as it gets for now.
     fn refresh(&self) -> Refresh;
+
+    /// Whether the snapshot can be gone by. `false` while there is none yet, or it is too old: a credential is then refused
+    /// because the issuer cannot be asked, not because it were wrong.
+    fn is_available(&self) -> bool {
+        true
+    }
+
+    /// The issuer whose keys these are, where the source knows. It must be the one that they are configured for.
+    fn issuer(&self) -> Option<&str> {
+        None
+    }
+
+    /// Where the keys come from, in a few words for the posture.
+    fn describe(&self) -> String {
+        "keys of the program".to_owned()
+    }
 }
 
 /// What [`KeySource::refresh`] came to.
@@ -78,6 +94,10 @@ impl KeySource for StaticKeys {
     fn refresh(&self) -> Refresh {
         Refresh::Ready
     }
+
+    fn describe(&self) -> String {
+        format!("{} fixed keys", self.0.keys().len())
+    }
 }
 
 impl<K: KeySource + ?Sized> KeySource for Arc<K> {
@@ -87,5 +107,17 @@ impl<K: KeySource + ?Sized> KeySource for Arc<K> {
 
     fn refresh(&self) -> Refresh {
         (**self).refresh()
+    }
+
+    fn is_available(&self) -> bool {
+        (**self).is_available()
+    }
+
+    fn issuer(&self) -> Option<&str> {
+        (**self).issuer()
+    }
+
+    fn describe(&self) -> String {
+        (**self).describe()
     }
 }

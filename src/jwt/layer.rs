@@ -3,14 +3,19 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
+use super::api_key::ApiKeys;
 use super::cache::SeenCredentials;
 use super::challenge::Challenges;
+#[cfg(feature = "fetch")]
+use super::introspect::Introspection;
 use super::issuer::setting;
-use super::step::{Judge, VerifyJwt};
+use super::judge::Judge;
+use super::step::VerifyJwt;
 use super::verify::Verifier;
-use super::{JwtError, TrustedIssuer};
+use super::{ApiKey, Authenticate, DpopRules, JwtError, ProtectedResource, RequireBinding, TrustedIssuer};
+use crate::clock::HighWater;
 use crate::exchange::{Checked, Context, Step, StepLayer};
-use crate::principal::Revocations;
+use crate::principal::{PlanName, Revocations};
 
 const REMEMBER_FOR: Duration = Duration::from_secs(5 * 60);
 const REMEMBER_ENTRIES: usize = 32 * 1024;
@@ -27,7 +32,15 @@ impl VerifyJwtLayer {
             issuers: Vec::new(),
             without_issuers: false,
             realm: "llm".into(),
+            resource: None,
             api_key_header: false,
+            api_keys: Vec::new(),
+            host: None,
+            #[cfg(feature = "fetch")]
+            introspection: None,
+            dpop: None,
+            required: RequireBinding::default(),
+            default_plan: None,
             credential_passes: false,
             remember_for: REMEMBER_FOR,
             remember_entries: REMEMBER_ENTRIES,
@@ -52,7 +65,15 @@ pub struct VerifyJwtLayerBuilder {
     issuers: Vec<TrustedIssuer>,
     without_issuers: bool,
     realm: String,
+    resource: Option<ProtectedResource>,
     api_key_header: bool,
+    api_keys: Vec<ApiKey>,
+    host: Option<Arc<dyn Authenticate>>,
+    #[cfg(feature = "fetch")]
+    introspection: Option<Introspection>,
+    dpop: Option<DpopRules>,
+    required: RequireBinding,
+    default_plan: Option<PlanName>,
     credential_passes: bool,
     remember_for: Duration,
     remember_entries: usize,
@@ -62,7 +83,7 @@ pub struct VerifyJwtLayerBuilder {
 }
 
 impl VerifyJwtLayerBuilder {
-    /// Accepts JWTs of this issuer, too. At least one is needed.
+    /// Accepts JWTs of this issuer, too. At least one is needed, or another kind of credential.
     pub fn issuer(mut self, issuer: TrustedIssuer) -> Self {
         self.issuers.push(issuer);
         self
@@ -74,9 +95,56 @@ impl VerifyJwtLayerBuilder {
         self
     }
 
+    /// Names this service as its clients' authorization servers know it: in every challenge, and as an audience of each issuer.
+    pub fn protected_resource(mut self, resource: ProtectedResource) -> Self {
+        self.resource = Some(resource);
+        self
+    }
+
     /// Accepts the JWT in `x-api-key`, too, where Anthropic's clients put it. A request with both headers is refused.
     pub fn accept_api_key_header(mut self) -> Self {
         self.api_key_header = true;
+        self
+    }
+
+    /// Accepts this static key, too. It comes where a JWT would.
+    pub fn api_key(mut self, key: ApiKey) -> Self {
+        self.api_keys.push(key);
+        self
+    }
+
+    /// Accepts opaque credentials of an issuer that is asked about them (RFC 7662).
+    #[cfg(feature = "fetch")]
+    pub fn introspection(mut self, introspection: Introspection) -> Self {
+        self.introspection = Some(introspection);
+        self
+    }
+
+    /// Asks the host's own login first.
+    pub fn authenticate(self, login: impl Authenticate) -> Self {
+        self.authenticate_shared(Arc::new(login))
+    }
+
+    pub(crate) fn authenticate_shared(mut self, login: Arc<dyn Authenticate>) -> Self {
+        self.host = Some(login);
+        self
+    }
+
+    /// Accepts credentials that are bound by DPoP (RFC 9449), with their proof. Without this they are refused.
+    pub fn dpop(mut self, rules: DpopRules) -> Self {
+        self.dpop = Some(rules);
+        self
+    }
+
+    /// Who must come with a credential that is bound to a key of its bearer; nobody unless set.
+    pub fn require_binding(mut self, required: RequireBinding) -> Self {
+        self.required = required;
+        self
+    }
+
+    /// The plan of those whose credential names none, for [`RequireBinding::ForPlans`].
+    pub fn default_plan(mut self, plan: impl Into<PlanName>) -> Self {
+        self.default_plan = Some(plan.into());
         self
     }
 
@@ -128,8 +196,12 @@ impl VerifyJwtLayerBuilder {
         Ok(VerifyJwtLayer(StepLayer::new(self.into_step()?, context)))
     }
 
-    pub(crate) fn into_step(self) -> Result<impl Step, JwtError> {
-        if self.issuers.is_empty() && !self.without_issuers {
+    pub(crate) fn into_step(mut self) -> Result<impl Step, JwtError> {
+        let metadata = self.take_resource()?;
+        let other_credentials = self.without_issuers || !self.api_keys.is_empty() || self.host.is_some();
+        #[cfg(feature = "fetch")]
+        let other_credentials = other_credentials || self.introspection.is_some();
+        if self.issuers.is_empty() && !other_credentials {
             return Err(setting("issuer", "trust at least one issuer"));
         }
         for (n, issuer) in self.issuers.iter().enumerate() {
@@ -141,17 +213,49 @@ impl VerifyJwtLayerBuilder {
                 ));
             }
         }
-        let challenges = Challenges::new(&self.realm)?;
+        let challenges = Challenges::new(&self.realm, metadata.as_deref())?;
         let verifier = Verifier {
             issuers: self.issuers,
             seen: SeenCredentials::new(self.remember_entries, self.remember_bytes),
             remember_for: self.remember_for,
             clock: self.context.clock().clone(),
+            latest: HighWater::default(),
         };
         Ok(VerifyJwt {
-            judge: Arc::new(Judge { verifier, challenges, revocations: self.revocations }),
+            judge: Arc::new(Judge {
+                verifier,
+                api_keys: ApiKeys::new(self.api_keys)?,
+                #[cfg(feature = "fetch")]
+                asker: self
+                    .introspection
+                    .map(|rules| rules.build(self.context.clock().clone()).map(Arc::new))
+                    .transpose()?,
+                challenges,
+                dpop: self.dpop.map(|rules| rules.build(self.context.clock().clone())).transpose()?,
+                required: self.required,
+                default_plan: self.default_plan,
+                revocations: self.revocations,
+            }),
+            host: self.host,
             api_key_header: self.api_key_header,
             credential_passes: self.credential_passes,
         })
+    }
+
+    /// The URL of the metadata. The resource's identifier becomes an audience.
+    fn take_resource(&mut self) -> Result<Option<String>, JwtError> {
+        let Some(resource) = self.resource.take() else { return Ok(None) };
+        resource.check()?;
+        let is_trusted = |server: &&String| self.issuers.iter().any(|issuer| *issuer.name == ***server);
+        if let Some(server) = resource.servers().iter().find(|server| !is_trusted(server)) {
+            let problem = format!("{server} is no trusted issuer; clients would be sent there in vain");
+            return Err(setting("authorization_server", &problem));
+        }
+        for issuer in &mut self.issuers {
+            if !issuer.audiences.iter().any(|audience| **audience == *resource.resource()) {
+                issuer.audiences.push(resource.resource().into());
+            }
+        }
+        Ok(Some(resource.metadata_url()))
     }
 }

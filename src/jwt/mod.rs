@@ -11,21 +11,29 @@
 //! 4. The key is found by issuer and `kid`, nothing else. `jku`, `x5u`, `jwk` and `x5c` are never looked at. Everything that
 //!    [`jose`](crate::jose) refuses is refused.
 //! 5. `typ` must be `JWT`, `at+jwt` or absent; [`require_access_token_type`](TrustedIssuer::require_access_token_type) leaves
-//!    only `at+jwt`.
-//! 6. A JWT with `cnf` is bound to a key of its bearer, which is not checked here, so it is refused. `act` becomes the
-//!    principal's [`ActorChain`](crate::principal::ActorChain).
+//!    only `at+jwt`. Without `at+jwt`, an ID token, a refresh or a logout token is told by a claim that no access credential
+//!    has (`nonce`, `at_hash`, `c_hash`, `s_hash`, `events`), or by what it calls itself (`typ` or `token_use` among the
+//!    claims), and refused.
+//! 6. A JWT with `cnf` is bound to a key of its bearer and passes only beside the proof, on every request: the client
+//!    certificate (RFC 8705), or a [DPoP](dpop) proof (RFC 9449). Any other `cnf` is refused. `act` becomes the principal's
+//!    [`ActorChain`](crate::principal::ActorChain).
 //! 7. A verified credential is remembered under its full SHA-256. Each time it comes again, its time is checked and its
 //!    key must still be the issuer's. What failed is never remembered.
 //!    [`Revocations`](crate::principal::Revocations) count for it, too, from the next request on.
-//! 8. A key that is not known makes the [`KeySource`] look for newer ones, at its own pace.
+//! 8. A key that is not known makes the [`KeySource`] look for newer ones, at its own pace. While the source has no keys to go
+//!    by, credentials of that issuer are 503, and none passes.
 //! 9. The caller learns that a credential does not hold or has expired. Why stands in the refusal's private cause.
-//! 10. The credential is taken out of the request before the handler sees it.
+//! 10. What has expired stays expired when the machine's clock steps back; what has not begun by the clock has not begun.
+//! 11. The credential, its proof and API keys are taken out of the request before the handler sees it.
+//! 12. An [`ApiKey`] is found by its SHA-256 alone. A [login of the host's own](Authenticate) may say who asks instead.
+//!     An opaque credential is asked about at its issuer (`Introspection`, RFC 7662; feature `fetch`).
+//! 13. A credential that does not hold is noted in the record, for the flood check to charge its sender.
 //!
 //! # Deployment caveat
 //!
 //! A JWT is good until it expires, whoever holds it: keep lifetimes short, and demand TLS in front. Issuers that
-//! write the same `typ` into ID tokens and access credentials need an audience of their own for this service, since
-//! otherwise an ID token made for a web page passes here.
+//! write the same `typ` into ID tokens and access credentials need an audience of their own for this service: an ID token without
+//! any of those claims cannot be told, and one made for a web page would pass here.
 //!
 //! # Example
 //!
@@ -50,23 +58,49 @@
 //! # }
 //! ```
 
+mod api_key;
+mod authenticate;
 mod bearer;
 mod cache;
 mod challenge;
 mod claims;
+mod confirmation;
+pub mod dpop;
 mod error;
 mod file;
+#[cfg(feature = "fetch")]
+pub mod introspect;
 mod issuer;
+mod judge;
+#[cfg(feature = "fetch")]
+mod jwks;
 mod keys;
 mod layer;
 pub mod logout;
+#[cfg(feature = "fetch")]
+mod place;
+#[cfg(feature = "fetch")]
+mod remote;
+mod resource;
+mod shown;
 mod step;
 #[cfg(test)]
 mod tests;
 mod verify;
 
+pub use api_key::{ApiKey, NewApiKey};
+pub use authenticate::{Authenticate, Authentication, PendingAuthentication};
+pub use confirmation::RequireBinding;
+pub use dpop::DpopRules;
 pub use error::{JwtError, JwtErrorKind};
 pub use file::JwksFile;
+#[cfg(feature = "fetch")]
+pub use introspect::{ClientAuthentication, Introspection};
 pub use issuer::TrustedIssuer;
+#[cfg(feature = "fetch")]
+pub use jwks::{Jwks, JwksBuilder};
 pub use keys::{KeySource, PendingRefresh, Refresh, StaticKeys};
 pub use layer::{VerifyJwtLayer, VerifyJwtLayerBuilder};
+#[cfg(feature = "fetch")]
+pub use remote::KeysStatus;
+pub use resource::ProtectedResource;

@@ -1,15 +1,15 @@
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
-use http::request;
-use secrecy::{ExposeSecret, SecretString};
+use http::{HeaderName, request, response};
 
-use super::bearer::{self, API_KEY, Unfound};
-use super::challenge::Challenges;
-use super::verify::{Held, Outcome, Verifier};
-use super::{JwtError, JwtErrorKind};
-use crate::exchange::{Check, CredentialFacts, Decision, Exchange, Later, Step, StepId};
-use crate::principal::{AuthenticationMethod, Revocations};
+use super::authenticate::{Authenticate, Authentication};
+use super::bearer::{API_KEY, Unfound};
+use super::dpop::{DPOP, DPOP_NONCE};
+use super::judge::Judge;
+use super::shown::Shown;
+use crate::exchange::{Check, Exchange, Step, StepId};
+use crate::principal::AuthenticationMethod;
 use crate::refusal::Refusal;
 use crate::route::Access;
 
@@ -17,6 +17,7 @@ use crate::route::Access;
 #[derive(Debug)]
 pub(super) struct VerifyJwt {
     pub(super) judge: Arc<Judge>,
+    pub(super) host: Option<Arc<dyn Authenticate>>,
     pub(super) api_key_header: bool,
     pub(super) credential_passes: bool,
 }
@@ -37,24 +38,20 @@ impl Step for VerifyJwt {
         if exchange.route().is_some_and(|route| matches!(route.access(), Access::Machines)) {
             return Check::Refuse(Refusal::stacked_wrongly("VerifyJwtLayer", "RequirePeerLayer"));
         }
-        let credential = match bearer::find(parts, self.api_key_header) {
-            Ok(credential) => credential,
-            Err(why) => return Check::Refuse(self.judge.challenges.unfound(why)),
+        let host = match &self.host {
+            Some(host) => host.authenticate(parts, exchange),
+            None => Authentication::Absent,
         };
-        let check = match self.judge.verifier.check(credential) {
-            Outcome::Decided(held) => self.judge.decide(held, exchange).into(),
-            Outcome::AwaitKeys(pending) => {
-                let (judge, exchange) = (Arc::clone(&self.judge), exchange.clone());
-                let credential = SecretString::from(credential);
-                Check::Later(Later::new(async move {
-                    pending.await;
-                    let held = judge.verifier.check_again(credential.expose_secret());
-                    judge.decide(held, &exchange)
-                }))
-            }
-        };
+        let check = self.judge.judge(host, self.shown(parts), exchange);
         self.take_credential(parts, exchange);
         check
+    }
+
+    fn answer(&self, parts: &mut response::Parts, _: &Exchange) {
+        // RFC 9449 §8.2: whoever has the newest nonce needs no second try.
+        if let Some(nonce) = self.judge.nonce() {
+            parts.headers.insert(DPOP_NONCE, nonce);
+        }
     }
 }
 
@@ -65,20 +62,27 @@ fn is_known_by_certificate(exchange: &Exchange) -> bool {
 }
 
 impl VerifyJwt {
+    fn shown<'p>(&self, parts: &'p request::Parts) -> Result<Shown<'p>, Unfound> {
+        Shown::of(parts, self.api_key_header, self.judge.dpop.is_some())
+    }
+
     /// Two credentials could say two things, and only one of them would have been looked at.
     fn without_credential(&self, parts: &request::Parts) -> Check {
-        match bearer::find(parts, self.api_key_header) {
+        match self.shown(parts) {
             Err(Unfound::Absent) => Check::Skip,
-            _ => Check::Refuse(self.judge.challenges.unfound(Unfound::Several).cause(
+            _ => Check::Refuse(self.judge.unfound(Unfound::Several).cause(
                 "the certificate says who asks, and a bearer credential came beside it: the client leaves it out",
             )),
         }
     }
 
-    /// Nobody further in needs the credential; who logs or forwards headers would leak it.
+    /// Nobody further in needs the credential or its proof; who logs or forwards headers would leak it.
     fn take_credential(&self, parts: &mut request::Parts, exchange: &Exchange) {
-        let names = if self.api_key_header { &[AUTHORIZATION, API_KEY][..] } else { &[AUTHORIZATION][..] };
-        for name in names {
+        let all: [HeaderName; 3] = [AUTHORIZATION, DPOP, API_KEY];
+        // Keys that are sent in the header where they are not taken are keys all the same.
+        let secret =
+            if self.api_key_header || !self.judge.api_keys.is_empty() { &all[..] } else { &all[..2] };
+        for name in secret {
             // A service that is only observed may still check credentials by itself.
             if self.credential_passes || exchange.is_observed() {
                 parts.headers.get_mut(name).into_iter().for_each(|value| value.set_sensitive(true));
@@ -86,32 +90,5 @@ impl VerifyJwt {
                 parts.headers.remove(name);
             }
         }
-    }
-}
-
-/// What decides, shared with decisions that take a while.
-#[derive(Debug)]
-pub(super) struct Judge {
-    pub(super) verifier: Verifier,
-    pub(super) challenges: Challenges,
-    pub(super) revocations: Revocations,
-}
-
-impl Judge {
-    fn decide(&self, held: Result<Held, JwtError>, exchange: &Exchange) -> Decision {
-        let held = held.and_then(|held| match self.revocations.find_principal(&held.verified.principal) {
-            Some(by) => Err(JwtErrorKind::Revoked(by).into()),
-            None => Ok(held),
-        });
-        let Held { verified, remembered } = held.map_err(|error| self.challenges.invalid(&error))?;
-        exchange.set_principal(verified.principal.clone())?;
-        exchange.record(|record| {
-            record.credential = Some(CredentialFacts {
-                key_id: verified.kid.clone(),
-                algorithm: Some(verified.algorithm.name()),
-                remembered,
-            });
-        });
-        Ok(())
     }
 }

@@ -18,6 +18,11 @@ fn find(cache: &SeenCredentials<usize>, n: usize) -> Option<usize> {
     cache.find(&Fingerprint::of(&n.to_string()), NOW).map(|value| *value)
 }
 
+/// The credential alone, where DPoP is not set up.
+fn found(parts: &Parts, api_key_header: bool) -> Result<&str, Unfound> {
+    bearer::find(parts, api_key_header, false).map(|found| found.credential)
+}
+
 #[test]
 fn what_is_remembered_is_found_until_it_is_time_to_forget() {
     let cache = SeenCredentials::new(1000, 1 << 20);
@@ -90,18 +95,14 @@ fn parts(uri: &str, headers: &[(&str, &str)]) -> Parts {
 #[test]
 fn the_scheme_has_no_case_and_is_followed_by_spaces() {
     for value in ["Bearer abc", "bearer abc", "BEARER abc", "bEaReR  abc"] {
-        assert_eq!(bearer::find(&parts("/", &[("authorization", value)]), false), Ok("abc"), "{value}");
+        assert_eq!(found(&parts("/", &[("authorization", value)]), false), Ok("abc"), "{value}");
     }
     for value in ["Basic abc", "Bearerabc", "Bearer", "abc", "", "DPoP abc", "Bearer\tabc"] {
-        assert_eq!(
-            bearer::find(&parts("/", &[("authorization", value)]), false),
-            Err(Unfound::Absent),
-            "{value}"
-        );
+        assert_eq!(found(&parts("/", &[("authorization", value)]), false), Err(Unfound::Absent), "{value}");
     }
     for value in ["Bearer a b", "Bearer a\tb", "Bearer ab\u{e9}"] {
         assert_eq!(
-            bearer::find(&parts("/", &[("authorization", value)]), false),
+            found(&parts("/", &[("authorization", value)]), false),
             Err(Unfound::Malformed),
             "{value}"
         );
@@ -112,21 +113,21 @@ fn the_scheme_has_no_case_and_is_followed_by_spaces() {
 fn more_than_one_credential_is_none() {
     let (authorization, other) = (("authorization", "Bearer abc"), ("Authorization", "Bearer def"));
     let key = ("x-api-key", "abc");
-    assert_eq!(bearer::find(&parts("/", &[authorization, other]), false), Err(Unfound::Several));
-    assert_eq!(bearer::find(&parts("/", &[authorization, key]), true), Err(Unfound::Several));
-    assert_eq!(bearer::find(&parts("/", &[key, key]), true), Err(Unfound::Several));
+    assert_eq!(found(&parts("/", &[authorization, other]), false), Err(Unfound::Several));
+    assert_eq!(found(&parts("/", &[authorization, key]), true), Err(Unfound::Several));
+    assert_eq!(found(&parts("/", &[key, key]), true), Err(Unfound::Several));
     let joined = ("authorization", "Bearer abc, Bearer def");
-    assert_eq!(bearer::find(&parts("/", &[joined]), false), Err(Unfound::Several));
-    assert_eq!(bearer::find(&parts("/", &[key]), true), Ok("abc"));
-    assert_eq!(bearer::find(&parts("/", &[key]), false), Err(Unfound::Absent));
-    assert_eq!(bearer::find(&parts("/", &[authorization, key]), false), Ok("abc"));
+    assert_eq!(found(&parts("/", &[joined]), false), Err(Unfound::Several));
+    assert_eq!(found(&parts("/", &[key]), true), Ok("abc"));
+    assert_eq!(found(&parts("/", &[key]), false), Err(Unfound::Absent));
+    assert_eq!(found(&parts("/", &[authorization, key]), false), Ok("abc"));
 }
 
 #[test]
 fn a_credential_in_the_query_is_seen_through_escapes() {
     let query = |query: &str| {
         let parts = parts(&format!("/?{query}"), &[("authorization", "Bearer abc")]);
-        bearer::find(&parts, false).map(str::to_owned)
+        found(&parts, false).map(str::to_owned)
     };
     for named in
         ["access_token=x", "a=1&access_token=x", "access%5ftoken=x", "%61ccess_token", "a;access_token=x"]

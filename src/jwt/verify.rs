@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cache::{Fingerprint, SeenCredentials};
-use super::claims::{Accepted, Claims};
+use super::claims::{Accepted, Claims, Times};
+use super::confirmation::Confirmation;
 use super::keys::{KeySource, PendingRefresh, Refresh};
 use super::{JwtError, JwtErrorKind, TrustedIssuer};
-use crate::clock::{SharedClock, UnixTime};
+use crate::clock::{HighWater, SharedClock, UnixTime};
 use crate::jose::{Algorithm, JoseErrorKind, Jws, JwsType, KeySet, Thumbprint, json};
 use crate::principal::Principal;
 
@@ -21,12 +22,15 @@ pub(super) struct Verifier {
     pub(super) seen: SeenCredentials<Verified>,
     pub(super) remember_for: Duration,
     pub(super) clock: SharedClock,
+    pub(super) latest: HighWater,
 }
 
 /// A credential that held, and by what.
 #[derive(Debug)]
 pub(super) struct Verified {
     pub(super) principal: Principal,
+    /// Kept with it, so that the proof is asked for each time.
+    pub(super) confirmation: Confirmation,
     pub(super) kid: Option<Arc<str>>,
     pub(super) algorithm: Algorithm,
     issuer: usize,
@@ -83,6 +87,7 @@ impl Verifier {
                 let source = self.source(issuer);
                 match source.refresh() {
                     Refresh::Later(pending) => return Outcome::AwaitKeys(pending),
+                    Refresh::Ready if !source.is_available() => Err(JwtErrorKind::KeysUnavailable.into()),
                     Refresh::Ready if Arc::ptr_eq(&keys, &source.snapshot()) => Err(error),
                     Refresh::Ready => self.check_again(credential),
                 }
@@ -94,6 +99,9 @@ impl Verifier {
     pub(super) fn check_again(&self, credential: &str) -> Result<Held, JwtError> {
         match self.verify(credential) {
             Ok(verified) => Ok(self.hold(Fingerprint::of(credential), credential, verified)),
+            Err(Failure::UnknownKey { issuer, .. }) if !self.source(issuer).is_available() => {
+                Err(JwtErrorKind::KeysUnavailable.into())
+            }
             Err(Failure::Final(error) | Failure::UnknownKey { error, .. }) => Err(error),
         }
     }
@@ -101,8 +109,8 @@ impl Verifier {
     /// What is remembered still has to hold now: its time, and its key.
     fn recall(&self, fingerprint: &Fingerprint) -> Option<Result<Held, JwtError>> {
         let verified = self.seen.find(fingerprint, self.clock.elapsed())?;
-        let now = self.clock.now();
-        if now >= verified.good_until {
+        let Times { now, latest } = self.times();
+        if latest >= verified.good_until {
             self.seen.forget(fingerprint);
             return Some(Err(JwtErrorKind::Expired.into()));
         }
@@ -123,7 +131,7 @@ impl Verifier {
     fn hold(&self, fingerprint: Fingerprint, credential: &str, verified: Verified) -> Held {
         let verified = Arc::new(verified);
         let now = self.clock.elapsed();
-        let left = verified.good_until.saturating_since(self.clock.now());
+        let left = verified.good_until.saturating_since(self.times().latest);
         let forget_at = now.saturating_add(left.min(self.remember_for));
         self.seen.remember(fingerprint, Arc::clone(&verified), OVERHEAD + credential.len(), now, forget_at);
         Held { verified, remembered: false }
@@ -137,7 +145,7 @@ impl Verifier {
         let sound_type = match jws.typ() {
             JwsType::AccessJwt => true,
             JwsType::Jwt | JwsType::Absent => !issuer.access_type_required,
-            _ => false,
+            JwsType::LogoutJwt | JwsType::DpopProof | JwsType::Other => false,
         };
         if !sound_type {
             return Err(JwtErrorKind::Type.into());
@@ -158,11 +166,12 @@ impl Verifier {
             Err(error) => return Err(error.into()),
         };
         jws.verify(key)?;
-        let Accepted { principal, good_from, good_until } =
-            claims.check(&document, issuer, self.clock.now())?;
+        let Accepted { principal, confirmation, good_from, good_until } =
+            claims.check(&document, issuer, self.times(), jws.typ() == JwsType::AccessJwt)?;
         let kid: Option<Arc<str>> = jws.kid().map(Into::into);
         Ok(Verified {
             principal: principal.signed_by(kid.clone(), *key.thumbprint().as_bytes()),
+            confirmation,
             kid,
             algorithm: jws.algorithm(),
             issuer: index,
@@ -170,6 +179,10 @@ impl Verifier {
             good_from,
             good_until,
         })
+    }
+
+    fn times(&self) -> Times {
+        Times { now: self.clock.now(), latest: self.latest.now(&*self.clock) }
     }
 
     fn issuer(&self, name: &str) -> Result<(usize, &TrustedIssuer), JwtErrorKind> {

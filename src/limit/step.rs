@@ -41,6 +41,14 @@ impl Step for Flood {
             ),
         }
     }
+
+    fn answer(&self, _: &mut response::Parts, exchange: &Exchange) {
+        if let Some(client) = exchange.client()
+            && exchange.record(|record| record.failed_credential)
+        {
+            self.check.charge_failure(client);
+        }
+    }
 }
 
 /// The requests that this exchange has been counted for, in the request's extensions until the usage has been reserved

@@ -72,6 +72,13 @@ impl Principal {
         self
     }
 
+    /// The same principal, whose credential was checked in another way.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn known_by(mut self, method: AuthenticationMethod) -> Self {
+        Arc::make_mut(&mut self.facts).credential.method = method;
+        self
+    }
+
     /// Whose account it goes on: the user's, else the machine's.
     pub(crate) fn holder(&self) -> Holder<'_> {
         match (&self.facts.subject, &self.workload) {
@@ -183,6 +190,12 @@ impl PrincipalBuilder {
         self
     }
 
+    /// Another account of the same credential.
+    pub(crate) fn credential(mut self, credential: Credential) -> Self {
+        self.facts.credential = credential;
+        self
+    }
+
     /// The principal.
     pub fn build(self) -> Principal {
         Principal { facts: Arc::new(self.facts), workload: self.workload }
@@ -199,12 +212,30 @@ pub struct Credential {
     session: Option<Arc<str>>,
     kid: Option<Arc<str>>,
     key: Option<[u8; 32]>,
+    login: Option<Box<Login>>,
+}
+
+/// How and when the user logged in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Login {
+    context: Option<Box<str>>,
+    methods: Box<[Box<str>]>,
+    time: Option<UnixTime>,
 }
 
 impl Credential {
     /// A credential of that kind.
     pub fn new(method: AuthenticationMethod) -> Self {
-        Self { method, issued: None, expires: None, id: None, session: None, kid: None, key: None }
+        Self {
+            method,
+            issued: None,
+            expires: None,
+            id: None,
+            session: None,
+            kid: None,
+            key: None,
+            login: None,
+        }
     }
 
     /// A certificate: good until its last second is over, and called by its fingerprint.
@@ -243,6 +274,39 @@ impl Credential {
     pub fn signed_by(mut self, kid: Option<Arc<str>>, thumbprint: [u8; 32]) -> Self {
         (self.kid, self.key) = (kid, Some(thumbprint));
         self
+    }
+
+    /// How strongly the user was authenticated at the login (`acr`, OpenID Connect Core §2).
+    pub fn authentication_context(mut self, acr: impl Into<Box<str>>) -> Self {
+        self.login.get_or_insert_default().context = Some(acr.into());
+        self
+    }
+
+    /// By which methods the user was authenticated at the login (`amr`, RFC 8176).
+    pub fn authentication_methods<M: Into<Box<str>>>(mut self, amr: impl IntoIterator<Item = M>) -> Self {
+        self.login.get_or_insert_default().methods = amr.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// When the user was authenticated (`auth_time`, OpenID Connect Core §2).
+    pub fn authenticated_at(mut self, time: UnixTime) -> Self {
+        self.login.get_or_insert_default().time = Some(time);
+        self
+    }
+
+    /// How strongly the user was authenticated (`acr`).
+    pub fn acr(&self) -> Option<&str> {
+        self.login.as_ref()?.context.as_deref()
+    }
+
+    /// By which methods the user was authenticated (`amr`).
+    pub fn amr(&self) -> impl Iterator<Item = &str> {
+        self.login.iter().flat_map(|login| &login.methods).map(|method| &**method)
+    }
+
+    /// When the user was authenticated (`auth_time`).
+    pub fn auth_time(&self) -> Option<UnixTime> {
+        self.login.as_ref()?.time
     }
 
     /// The kind of credential.
@@ -289,6 +353,10 @@ pub enum AuthenticationMethod {
     Jwt,
     /// A certificate whose key the other end of the connection holds.
     Certificate,
+    /// An opaque credential that its issuer was asked about.
+    Introspection,
+    /// A static key, of which only the SHA-256 is known: the weakest kind.
+    ApiKey,
     /// The host application vouches for the principal.
     Host,
     /// A test said so; exists only in requests made by the `testing` feature.
@@ -301,6 +369,8 @@ impl AuthenticationMethod {
         match self {
             Self::Jwt => "jwt",
             Self::Certificate => "certificate",
+            Self::Introspection => "introspection",
+            Self::ApiKey => "api_key",
             Self::Host => "host",
             Self::Asserted => "asserted",
         }

@@ -12,7 +12,7 @@ pub struct Advice {
 
 impl RefusalKind {
     /// Every kind.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::MissingCredential,
         Self::InvalidCredential,
         Self::AmbiguousCredential,
@@ -41,6 +41,7 @@ impl RefusalKind {
         Self::InvalidCertificate,
         Self::Plaintext,
         Self::HandshakeFailed,
+        Self::InsufficientAuthentication,
     ];
 
     /// The kind with that [`code`](Self::code).
@@ -68,6 +69,11 @@ impl RefusalKind {
                 "a scope that the route requires",
                 "the issuer grants the scope that the rule names to this subject or application, or the route asks for \
                  another",
+            ),
+            Self::InsufficientAuthentication => (
+                "a login that is strong or recent enough for the route",
+                "the application sends the user to the issuer again, with the acr_values and max_age of the challenge; the \
+                 issuer puts acr and auth_time into its credentials",
             ),
             Self::Forbidden => (
                 "a right, or a plan, that permits this",

@@ -21,6 +21,8 @@ pub enum RefusalKind {
     HandshakeFailed,
     /// The credential lacks a scope that the route requires (403, RFC 6750 §3.1).
     InsufficientScope,
+    /// The user must log in again, more strongly or more recently (401, RFC 9470 §3).
+    InsufficientAuthentication,
     /// The caller may not do this (403).
     Forbidden,
     /// No route of the gate matches (404).
@@ -67,9 +69,10 @@ impl RefusalKind {
     /// The status of the response.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::MissingCredential | Self::InvalidCredential | Self::CredentialEnded => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::MissingCredential
+            | Self::InvalidCredential
+            | Self::InsufficientAuthentication
+            | Self::CredentialEnded => StatusCode::UNAUTHORIZED,
             Self::AmbiguousCredential
             | Self::MalformedRequest
             | Self::ContentBlocked
@@ -108,6 +111,7 @@ impl RefusalKind {
             Self::Plaintext => "plaintext_refused",
             Self::HandshakeFailed => "handshake_failed",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientAuthentication => "insufficient_user_authentication",
             Self::Forbidden => "forbidden",
             Self::UnknownRoute => "unknown_route",
             Self::MethodNotAllowed => "method_not_allowed",

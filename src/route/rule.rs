@@ -6,6 +6,7 @@ use http::Method;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a request asks for, in the words of policies and records: `generate`, `read`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -66,6 +67,8 @@ pub struct Route {
     access: Access,
     workloads: Option<Box<[WorkloadPattern]>>,
     certificate_optional: bool,
+    acr: Box<[Box<str>]>,
+    max_age: Option<Duration>,
     default_output_cap: Option<u64>,
     pub(super) encoded_slashes: bool,
     fields: FieldRules,
@@ -86,6 +89,8 @@ impl Route {
             access: Access::Undecided,
             workloads: None,
             certificate_optional: false,
+            acr: Box::default(),
+            max_age: None,
             default_output_cap: None,
             encoded_slashes: false,
             fields: FieldRules::default(),
@@ -217,6 +222,22 @@ impl Route {
         self
     }
 
+    /// Requires that the user logged in with this authentication context (`acr`), or with another one of those named by further
+    /// calls, in the order in which they are preferred. Who did not is told to log in again (RFC 9470).
+    pub fn acr(mut self, acr: impl Into<Box<str>>) -> Self {
+        let mut all = std::mem::take(&mut self.acr).into_vec();
+        all.push(acr.into());
+        self.acr = all.into();
+        self
+    }
+
+    /// Requires that the user logged in (`auth_time`) no longer ago than this, in whole seconds. Who did is told to log in again
+    /// (RFC 9470).
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
     /// How many units of output to reserve for a request that sets no limit itself.
     pub fn default_output_cap(mut self, units: u64) -> Self {
         self.default_output_cap = Some(units);
@@ -281,6 +302,16 @@ impl Route {
     /// Whether a caller may come without a client certificate.
     pub fn is_certificate_optional(&self) -> bool {
         self.certificate_optional
+    }
+
+    /// The authentication contexts of which the user's login must have one; none when any will do.
+    pub fn acr_values(&self) -> &[Box<str>] {
+        &self.acr
+    }
+
+    /// How long ago the user's login may be.
+    pub fn max_login_age(&self) -> Option<Duration> {
+        self.max_age
     }
 
     /// What the route lets through in a body.

@@ -122,9 +122,20 @@ fn check(route: &Route) -> Result<(), RouteError> {
         (_, _) if route.workload_patterns().is_some_and(<[_]>::is_empty) => {
             error(RouteErrorKind::NoWorkloads)
         }
+        (Access::Open | Access::Machines, _)
+            if !route.acr_values().is_empty() || route.max_login_age().is_some() =>
+        {
+            error(RouteErrorKind::LoginOfNobody)
+        }
+        _ if route.acr_values().iter().any(|acr| !is_acr(acr)) => error(RouteErrorKind::Acr),
         (Access::Open, BodyKind::Json(_) | BodyKind::Opaque(_)) => error(RouteErrorKind::OpenWithBody),
         _ => Ok(()),
     }
+}
+
+/// One word that stands in a challenge as it is.
+fn is_acr(acr: &str) -> bool {
+    !acr.is_empty() && acr.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
 }
 
 fn check_opaque(body: &OpaqueBody) -> Result<(), RouteErrorKind> {
@@ -217,6 +228,14 @@ pub enum RouteErrorKind {
     /// A scope that no credential can hold.
     #[error("a scope is one name without spaces; call .scope() once for each")]
     Scope,
+    /// A login is demanded where no user comes.
+    #[error(
+        "demands how a user logged in, and lets in callers that are no users: drop acr and max_age, or require a scope"
+    )]
+    LoginOfNobody,
+    /// An authentication context that no challenge can name.
+    #[error("an acr is one word of visible ASCII without quotes and backslashes; call .acr() once for each")]
+    Acr,
     /// The same method and pattern stand twice.
     #[error("stands in the table twice")]
     Twice,

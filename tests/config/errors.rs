@@ -292,11 +292,11 @@ fn an_issuer_that_cannot_be_used_is_refused_at_its_place() {
     for (text, message) in [
         (
             ISSUER.to_owned(),
-            "line 1, column 1: issuers[0]: say where its public keys are: jwks_file = \"keys.json\", or keys = […] in this file",
+            "line 1, column 1: issuers[0]: say where its public keys are: discovery = \"openid\", jwks_url, jwks_file = \"keys.json\", or keys = […] in this file",
         ),
         (
             format!("{whole}keys = []\n"),
-            "line 5, column 8: issuers[0].keys: its keys are here and in jwks_file; keep one of them",
+            "line 5, column 8: issuers[0].keys: its keys are in two places; keep one of jwks_file, jwks_url, discovery and keys",
         ),
         (
             format!("{ISSUER}keys = []\n"),
@@ -329,6 +329,81 @@ fn an_issuer_that_cannot_be_used_is_refused_at_its_place() {
         (
             whole.replace("https://login.test", ""),
             "line 2, column 10: issuers[0].issuer: give the issuer's exact `iss`",
+        ),
+    ] {
+        assert_eq!(refusal(&text), message);
+    }
+}
+
+#[cfg(feature = "fetch")]
+#[test]
+fn keys_that_cannot_be_fetched_as_said_are_refused_at_their_place() {
+    let found = format!("{ISSUER}discovery = \"openid\"\n");
+    for (text, message) in [
+        (
+            format!("{ISSUER}discovery = \"oidc\"\n"),
+            "line 4, column 13: issuers[0].discovery: \"oidc\" is not a way to find an issuer's keys; use \"openid\" or \"oauth\"",
+        ),
+        (
+            format!("{found}jwks_url = \"https://login.test/keys\"\n"),
+            "line 4, column 13: issuers[0].discovery: its keys are in two places; keep one of jwks_file, jwks_url, discovery and keys",
+        ),
+        (
+            format!("{ISSUER}jwks_url = \"login.test/keys\"\n"),
+            "line 4, column 12: issuers[0].jwks_url: write a whole URL: https://…",
+        ),
+        (
+            format!(
+                "{ISSUER}jwks_url = \"https://login.test/keys\"\nfetch = {{ key_hosts = [\"a.test\"] }}\n"
+            ),
+            "line 5, column 9: issuers[0].fetch: key_host: leave it out: the URL says already where the keys are",
+        ),
+        (
+            format!("{found}fetch = {{ cool_down = \"0s\" }}\n"),
+            "line 5, column 9: issuers[0].fetch: cool_down: choose at least 1 second: anybody can make it look",
+        ),
+        (
+            format!("{ISSUER}jwks_file = \"k.json\"\nfetch = {{ internal = true }}\n"),
+            "line 5, column 9: issuers[0].fetch: says how keys are fetched, and they are not; add discovery or jwks_url",
+        ),
+    ] {
+        assert_eq!(refusal(&text), message);
+    }
+    let roots = format!("{found}fetch = {{ roots_file = \"no-such-file.pem\" }}\n");
+    let error = Config::parse(&roots).unwrap().into_builder().unwrap_err().to_string();
+    assert!(
+        error.starts_with(
+            "line 5, column 24: issuers[0].fetch.roots_file: the file no-such-file.pem cannot be read"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_resource_or_a_login_that_cannot_be_is_refused_at_its_place() {
+    let issuer = format!("{ISSUER}jwks_file = \"k.json\"\n");
+    let resource = |resource: &str, server: &str| {
+        format!(
+            "{issuer}[protected_resource]\nresource = \"{resource}\"\nauthorization_servers = [\"{server}\"]\n"
+        )
+    };
+    let route = "[[routes]]\nmethod = \"GET\"\npath = \"/\"\n";
+    for (text, message) in [
+        (
+            resource("https://llm.test?x", "https://login.test"),
+            "line 6, column 12: protected_resource.resource: write the public URL of the service: https, without a query and a fragment",
+        ),
+        (
+            resource("https://llm.test", "https://other.test"),
+            "line 7, column 25: protected_resource.authorization_servers: names no issuer of this file; clients would be sent there in vain",
+        ),
+        (
+            format!("{route}scopes = [\"a\"]\nacr = [\"two words\"]\n"),
+            "line 5, column 7: routes[0].acr: an acr is one word of visible ASCII without quotes and backslashes; call .acr() once for each",
+        ),
+        (
+            format!("{route}open = true\nmax_age = \"5m\"\n"),
+            "line 5, column 11: routes[0].max_age: demands how a user logged in, and lets in callers that are no users: drop acr and max_age, or require a scope",
         ),
     ] {
         assert_eq!(refusal(&text), message);

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `jose/json_web_{signature,key,crypto}_test.json.gz` | <https://github.com/C2SP/wycheproof>, `testvectors_v1` |
 //! | `jose/rfc7520_8037_7797_cookbook.tar.gz` | <https://github.com/ietf-jose/cookbook> |
+//! | `jose/rfc9449_rfc8705_vectors.json.gz` | RFC 9449 and RFC 8705, and the drafts' sources |
 //! | `x509/limbo.json.gz` | <https://github.com/C2SP/x509-limbo> |
 //! | `x509/spiffe.tar.gz` | <https://github.com/spiffe/go-spiffe>, <https://github.com/maxlambrecht/rust-spiffe> |
 //! | `http/json_test_suite.tar.gz` | <https://github.com/nst/JSONTestSuite> |
@@ -17,6 +18,7 @@
 //! for the deviations that the family itself names with their reasons.
 
 mod cookbook;
+mod dpop;
 mod fields;
 mod json;
 mod limbo;
@@ -38,6 +40,7 @@ const FAMILIES: &[Family] = &[
     ("a JWS is checked only with a key of its own kind out of a set", wycheproof::keys),
     ("a JWS whose signature was tampered with is refused", wycheproof::crypto),
     ("the RFCs' own examples verify, as far as they are in scope", cookbook::examples),
+    ("the proofs of RFC 9449's examples hold, by the keys they bring, and not when changed", dpop::proofs),
     ("a chain that x509-limbo calls invalid is refused, and a valid one accepted", limbo::chains),
     ("and so it is in handshakes, where the leaf's key is there", limbo::handshakes),
     ("a SPIFFE ID is what the standard says it is, in every place of its own examples", spiffe_id::ids),
@@ -52,7 +55,6 @@ const FAMILIES: &[Family] = &[
 
 /// Vectors that lie in the same folder and have nothing here to test yet.
 const OUT_OF_SCOPE: &[&str] = &[
-    "jose/rfc9449_rfc8705: DPoP proofs and certificate-bound credentials are not checked yet",
     "x509/spiffe: bundles as JWK sets, JWT-SVIDs and WIT-SVIDs are not read yet",
     "authz/authzen, authz/cedar: there is no decision point outside of the process yet",
     "http/json_schema: bodies are not checked against a schema yet",

@@ -1,10 +1,16 @@
 //! The promise of the `jwt` layer: nobody passes without one sound credential of a trusted issuer.
 #![allow(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test")]
 
+mod api_keys;
 mod building;
 mod claims;
+mod dpop;
 mod form;
+mod host;
+#[cfg(feature = "fetch")]
+mod introspect;
 mod keys;
+mod login;
 mod passes;
 mod remembered;
 mod request;

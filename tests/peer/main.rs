@@ -3,6 +3,7 @@
 #![cfg(feature = "tls")]
 #![allow(clippy::unwrap_used, reason = "these are tests; clippy knows only the functions that are marked so")]
 
+mod bound;
 mod building;
 mod machines;
 mod nginx;

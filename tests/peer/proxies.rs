@@ -1,6 +1,6 @@
-use super::world::{GATEWAY, SOMEWHERE, World, ask, request};
+use super::world::{AUDIENCE, GATEWAY, SOMEWHERE, World, ask, request, with_credential};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderName, Request, StatusCode};
 use http_body_util::Full;
@@ -298,4 +298,18 @@ async fn headers_about_certificates_are_taken_out_without_the_layer_too() {
     let headers = names.map(|name| (name, "a".to_owned()));
     let (status, answer) = ask(&gate, with(request("/healthz", &TlsConnection::new()), &headers)).await;
     assert_eq!((status, &answer["seen"]), (StatusCode::OK, &serde_json::json!([])));
+}
+
+#[tokio::test]
+async fn a_credential_is_bound_to_the_certificate_that_the_proxy_hands_on_and_not_to_the_proxys_own() {
+    let site = Site::new(CertificateHeader::rfc9440());
+    let client = site.world.shown(&site.client);
+    let handed_on = [("client-cert", sequence(&site.client.chain()[0]))];
+    for (bound_to, status) in [(&client, StatusCode::OK), (&site.ingress, StatusCode::UNAUTHORIZED)] {
+        let hash = URL_SAFE_NO_PAD.encode(bound_to.peer_certificate().unwrap().fingerprint());
+        let alice = site.world.issuer.credential("alice").audience(AUDIENCE).scope("generate:invoke");
+        let alice = alice.claim("cnf", serde_json::json!({ "x5t#S256": hash })).sign();
+        let request = with_credential(with(request("/generate", &site.ingress), &handed_on), &alice);
+        assert_eq!(ask(&site.gate, request).await.0, status);
+    }
 }

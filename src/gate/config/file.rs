@@ -1,5 +1,6 @@
 //! The shape of the file: what serde reads, before it means anything.
 
+use super::credentials::Binding;
 use super::hosts::{Host, Origin, UrlHost};
 use super::moment::Moment;
 use super::value::{Count, Size, Text};
@@ -35,6 +36,10 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) authentication: AuthenticationSection,
     pub(super) watch: Option<Spanned<WatchSection>>,
+    pub(super) protected_resource: Option<Spanned<ProtectedResourceSection>>,
+    #[serde(default)]
+    pub(super) api_keys: Vec<Spanned<ApiKeySection>>,
+    pub(super) introspection: Option<Spanned<IntrospectionSection>>,
     #[serde(default)]
     pub(super) routes: Vec<Spanned<RouteSection>>,
     #[serde(default)]
@@ -68,6 +73,9 @@ pub(super) struct IssuerSection {
     pub(super) issuer: Spanned<String>,
     pub(super) audiences: Spanned<Vec<String>>,
     pub(super) jwks_file: Option<Spanned<String>>,
+    pub(super) jwks_url: Option<Spanned<String>>,
+    pub(super) discovery: Option<Spanned<Text<Discovery>>>,
+    pub(super) fetch: Option<Spanned<FetchSection>>,
     pub(super) keys: Option<Spanned<Jwks>>,
     pub(super) algorithms: Option<Spanned<Vec<Text<Algorithm>>>>,
     pub(super) scope_claim: Option<Spanned<String>>,
@@ -81,11 +89,94 @@ pub(super) struct IssuerSection {
     pub(super) require_access_token_type: bool,
 }
 
+/// How keys are fetched.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(not(feature = "fetch"), expect(dead_code, reason = "only the feature `fetch` uses it"))]
+pub(super) struct FetchSection {
+    #[serde(default)]
+    pub(super) internal: bool,
+    #[serde(default)]
+    pub(super) internal_hosts: Vec<String>,
+    #[serde(default)]
+    pub(super) key_hosts: Vec<String>,
+    pub(super) roots_file: Option<Spanned<String>>,
+    pub(super) refresh_every: Option<Text<Duration>>,
+    pub(super) cool_down: Option<Text<Duration>>,
+    pub(super) keep_for: Option<Text<Duration>>,
+}
+
+/// By which specification the keys are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Discovery {
+    OpenId,
+    OAuth,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct ProtectedResourceSection {
+    pub(super) resource: Spanned<String>,
+    pub(super) authorization_servers: Spanned<Vec<String>>,
+    #[serde(default)]
+    pub(super) scopes: Vec<String>,
+    pub(super) name: Option<String>,
+    pub(super) documentation: Option<String>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct AuthenticationSection {
     #[serde(default)]
     pub(super) accept_api_key_header: bool,
+    #[serde(default)]
+    pub(super) require_binding: Binding,
+    pub(super) dpop: Option<Spanned<DpopSection>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct DpopSection {
+    pub(super) addresses: Vec<String>,
+    pub(super) max_age: Option<Text<Duration>>,
+    #[serde(default)]
+    pub(super) require_nonces: bool,
+}
+
+/// Whom to ask about opaque credentials.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(not(feature = "fetch"), expect(dead_code, reason = "only the feature `fetch` uses it"))]
+pub(super) struct IntrospectionSection {
+    pub(super) endpoint: String,
+    pub(super) issuer: String,
+    pub(super) audiences: Vec<String>,
+    pub(super) client_id: String,
+    pub(super) client_secret_file: Option<String>,
+    pub(super) private_key_file: Option<String>,
+    pub(super) certificate_file: Option<String>,
+    pub(super) certificate_key_file: Option<String>,
+    pub(super) plan_claim: Option<String>,
+    pub(super) tenant_claim: Option<String>,
+    pub(super) roles_claim: Option<String>,
+    pub(super) remember_for: Option<Text<Duration>>,
+    #[serde(default)]
+    pub(super) internal_hosts: Vec<String>,
+    pub(super) roots_file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct ApiKeySection {
+    pub(super) sha256: Spanned<String>,
+    pub(super) owner: String,
+    pub(super) expires: Moment,
+    pub(super) issuer: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) plan: Option<String>,
+    pub(super) tenant: Option<String>,
+    #[serde(default)]
+    pub(super) scopes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +199,8 @@ pub(super) struct RouteSection {
     pub(super) machine_only: Option<Spanned<bool>>,
     pub(super) workloads: Option<Vec<Text<WorkloadPattern>>>,
     pub(super) danger_without_certificate: Option<Spanned<bool>>,
+    pub(super) acr: Option<Spanned<Vec<String>>>,
+    pub(super) max_age: Option<Spanned<Text<Duration>>>,
     pub(super) default_output_cap: Option<Count<u64>>,
     #[serde(default)]
     pub(super) allow_encoded_slashes: bool,
@@ -153,6 +246,7 @@ pub(super) struct FloodSection {
     pub(super) requests: Option<Count<u32>>,
     pub(super) per: Option<Text<Per>>,
     pub(super) burst: Option<Count<u32>>,
+    pub(super) failed_credential: Option<Count<u32>>,
     pub(super) addresses: Option<Spanned<Count<usize>>>,
     pub(super) danger_off: Option<Spanned<bool>>,
 }

@@ -62,23 +62,62 @@ fn issuer(
     if section.require_access_token_type {
         issuer = issuer.require_access_token_type();
     }
-    let keys = match (&section.jwks_file, section.keys) {
-        (Some(_), Some(keys)) => {
-            return source.refuse(keys.span(), "its keys are here and in jwks_file; keep one of them");
-        }
-        (None, None) => {
-            let problem =
-                "say where its public keys are: jwks_file = \"keys.json\", or keys = […] in this file";
+    let places = [
+        section.jwks_file.as_ref().map(Spanned::span),
+        section.jwks_url.as_ref().map(Spanned::span),
+        section.discovery.as_ref().map(Spanned::span),
+        section.keys.as_ref().map(Spanned::span),
+    ];
+    let mut places = places.into_iter().flatten();
+    let is_remote = section.jwks_url.is_some() || section.discovery.is_some();
+    match (places.next(), places.next()) {
+        (None, _) => {
+            let problem = "say where its public keys are: discovery = \"openid\", jwks_url, jwks_file = \"keys.json\", or keys = […] in this file";
             return source.refuse(span, problem);
         }
-        (Some(file), None) if file.get_ref().is_empty() => return source.refuse(file.span(), "name a file"),
-        (Some(_), None) => StaticKeys::new([]),
-        (None, Some(keys)) => inline(source, keys)?,
+        (_, Some(second)) => {
+            return source.refuse(
+                second,
+                "its keys are in two places; keep one of jwks_file, jwks_url, discovery and keys",
+            );
+        }
+        (Some(_), None) => {}
+    }
+    if let (Some(fetch), false) = (&section.fetch, is_remote) {
+        return source
+            .refuse(fetch.span(), "says how keys are fetched, and they are not; add discovery or jwks_url");
+    }
+    #[cfg(not(feature = "fetch"))]
+    if let Some(span) =
+        section.jwks_url.as_ref().map(Spanned::span).or(section.discovery.as_ref().map(Spanned::span))
+    {
+        return source
+            .refuse(span, "fetching keys needs the feature `fetch`, which this program was built without");
+    }
+    if let Some(file) = section.jwks_file.as_ref().filter(|file| file.get_ref().is_empty()) {
+        return source.refuse(file.span(), "name a file");
+    }
+    let keys = match section.keys {
+        Some(keys) => inline(source, keys)?,
+        None => StaticKeys::new([]),
     };
     let issuer = issuer.keys(keys);
+    #[cfg(feature = "fetch")]
+    let remote = super::fetch::RemoteKeys::read(
+        source,
+        issuer.name(),
+        section.jwks_url,
+        section.discovery,
+        section.fetch,
+    )?;
     // The layer knows what an issuer must have. Keys from a file take the place of the empty ones later.
     match VerifyJwtLayer::builder().issuer(issuer.clone()).build() {
-        Ok(_) => Ok(ConfiguredIssuer { issuer, jwks_file: section.jwks_file }),
+        Ok(_) => Ok(ConfiguredIssuer {
+            issuer,
+            jwks_file: section.jwks_file,
+            #[cfg(feature = "fetch")]
+            remote,
+        }),
         Err(error) => match error.kind {
             JwtErrorKind::Setting { field, problem } => source.refuse(spans.find(field), problem),
             kind => source.refuse(span, kind.to_string()),

@@ -55,9 +55,14 @@
 //!
 #![doc = include_str!("keys.md")]
 
+mod credentials;
 mod error;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod file;
 mod hosts;
+#[cfg(feature = "fetch")]
+mod introspection;
 mod issuers;
 mod machines;
 mod moment;
@@ -79,7 +84,7 @@ use crate::audit::WhenFull;
 use crate::clock::UnixTime;
 use crate::exchange::EdgeRules;
 use crate::inspect::Action;
-use crate::jwt::TrustedIssuer;
+use crate::jwt::{ProtectedResource, TrustedIssuer};
 use crate::limit::{FloodQuota, Plan};
 use crate::payload::{Category, EventLimits};
 use crate::principal::Network;
@@ -101,8 +106,11 @@ pub struct Config {
     folder: PathBuf,
     audit: Option<Switch<AuditSettings>>,
     issuers: Vec<ConfiguredIssuer>,
-    api_key_header: bool,
     watch: Option<Switch<Duration>>,
+    credentials: credentials::Credentials,
+    #[cfg(feature = "fetch")]
+    introspection: Option<introspection::Asking>,
+    resource: Option<ProtectedResource>,
     routes: Vec<Route>,
     plans: Vec<Plan>,
     default_plan: Option<String>,
@@ -134,10 +142,12 @@ struct AuditSettings {
     capacity: Option<usize>,
 }
 
-/// An issuer; its keys are empty when they stand in a file, which is not opened yet.
+/// An issuer; its keys are empty when they stand in a file, or are fetched by roots of a file, which is not opened yet.
 struct ConfiguredIssuer {
     issuer: TrustedIssuer,
     jwks_file: Option<Spanned<String>>,
+    #[cfg(feature = "fetch")]
+    remote: Option<fetch::RemoteKeys>,
 }
 
 impl Config {
@@ -181,19 +191,31 @@ impl Config {
         if let Some(size) = file.answer.whole {
             answer_limits = answer_limits.with_whole(size.0);
         }
+        let issuers = issuers::issuers(&source, file.issuers)?;
         #[cfg(not(feature = "tls"))]
         if let Some(span) = file.trust.as_ref().map(Spanned::span).or(file.peer.as_ref().map(Spanned::span)) {
             return source
                 .refuse(span, "certificates need the feature `tls`, which this program was built without");
+        }
+        #[cfg(not(feature = "fetch"))]
+        if let Some(section) = &file.introspection {
+            let problem = "asking an issuer needs the feature `fetch`, which this program was built without";
+            return source.refuse(section.span(), problem);
         }
         Ok(Self {
             folder,
             #[cfg(feature = "tls")]
             certificates: peer::Certificates::read(&source, file.trust, file.peer)?,
             audit: file.audit.map(|section| read::audit(&source, section)).transpose()?,
-            issuers: issuers::issuers(&source, file.issuers)?,
-            api_key_header: file.authentication.accept_api_key_header,
             watch: file.watch.map(|section| read::watch(&source, section)).transpose()?,
+            resource: file
+                .protected_resource
+                .map(|section| read::protected_resource(&source, section, &issuers))
+                .transpose()?,
+            issuers,
+            credentials: credentials::Credentials::read(&source, file.authentication, file.api_keys)?,
+            #[cfg(feature = "fetch")]
+            introspection: file.introspection.map(introspection::Asking),
             routes: routes::routes(&source, file.routes)?,
             plans,
             default_plan: file.default_plan.map(Spanned::into_inner),

@@ -54,8 +54,13 @@ impl Config {
         }
         builder = self.routes.iter().cloned().fold(builder, GateBuilder::route);
         builder = self.plans.iter().cloned().fold(builder, GateBuilder::plan);
-        if self.api_key_header {
-            builder = builder.accept_api_key_header();
+        builder = self.credentials.set(builder);
+        #[cfg(feature = "fetch")]
+        if let Some(asking) = &self.introspection {
+            builder = builder.introspection(asking.open(self)?);
+        }
+        if let Some(resource) = &self.resource {
+            builder = builder.protected_resource(resource.clone());
         }
         if let Some(name) = &self.default_plan {
             builder = builder.default_plan(name.as_str());
@@ -111,6 +116,10 @@ impl Config {
     }
 
     fn open_issuer(&self, configured: &ConfiguredIssuer) -> Result<TrustedIssuer, ConfigError> {
+        #[cfg(feature = "fetch")]
+        if let Some(remote) = &configured.remote {
+            return Ok(configured.issuer.clone().keys(remote.open(self)?));
+        }
         let Some(file) = &configured.jwks_file else { return Ok(configured.issuer.clone()) };
         let path = self.folder.join(file.get_ref());
         match JwksFile::open(&path) {
@@ -155,9 +164,10 @@ impl Config {
             GateErrorKind::Missing { control: "limits", .. } => {
                 ("plans", "add [plans.free] with requests and usage, or danger_without_limits = true")
             }
-            GateErrorKind::Jwt(_) if self.issuers.is_empty() => {
-                ("issuers", "add [[issuers]] with issuer, audiences and jwks_file or keys")
-            }
+            GateErrorKind::Jwt(_) if self.issuers.is_empty() && !self.credentials.know_callers() => (
+                "issuers",
+                "add [[issuers]] with issuer, audiences and discovery, jwks_url, jwks_file or keys",
+            ),
             GateErrorKind::MachinesWithoutPeers(_) => (
                 "peer",
                 "a route lets in machines by their certificates: add [peer] with trust_domains or workloads, and say who may enter",

@@ -1,13 +1,14 @@
 //! From the shape of the file to what the builder takes; whatever cannot be used is refused at its place.
 
-use super::file::EdgeSection;
 use super::file::{AuditSection, FloodSection, InspectionSection, LimitSection, PlanSection, WatchSection};
+use super::file::{EdgeSection, ProtectedResourceSection};
 use super::source::Source;
 use super::value::choose;
-use super::{AuditSettings, ConfigError, ConfigErrorKind, Switch};
+use super::{AuditSettings, ConfigError, ConfigErrorKind, ConfiguredIssuer, Switch};
 use crate::clock::SystemClock;
 use crate::exchange::{EdgeError, EdgeRules};
 use crate::inspect::Action;
+use crate::jwt::{JwtErrorKind, ProtectedResource};
 use crate::limit::{FloodCheck, FloodQuota, Limit, Measure, Plan, Plans, PlansErrorKind};
 use crate::payload::Category;
 use crate::principal::Revocations;
@@ -43,6 +44,42 @@ pub(super) fn edge(source: &Source, section: EdgeSection) -> Result<EdgeRules, C
         Some(size) => rules.max_header_bytes(size.0),
         None => rules,
     })
+}
+
+pub(super) fn protected_resource(
+    source: &Source,
+    section: Spanned<ProtectedResourceSection>,
+    issuers: &[ConfiguredIssuer],
+) -> Result<ProtectedResource, ConfigError> {
+    let (whole, section) = (section.span(), section.into_inner());
+    let (of_resource, of_servers) = (section.resource.span(), section.authorization_servers.span());
+    let mut resource = ProtectedResource::new(section.resource.into_inner());
+    for server in section.authorization_servers.into_inner() {
+        if !issuers.iter().any(|configured| configured.issuer.name() == server) {
+            return source
+                .refuse(of_servers, "names no issuer of this file; clients would be sent there in vain");
+        }
+        resource = resource.authorization_server(server);
+    }
+    for scope in section.scopes {
+        resource = resource.scope(scope);
+    }
+    if let Some(name) = section.name {
+        resource = resource.name(name);
+    }
+    if let Some(url) = section.documentation {
+        resource = resource.documentation(url);
+    }
+    let Err(error) = resource.check() else { return Ok(resource) };
+    match error.kind {
+        JwtErrorKind::Setting { field: "ProtectedResource::new", problem } => {
+            source.refuse(of_resource, problem)
+        }
+        JwtErrorKind::Setting { field: "authorization_server", problem } => {
+            source.refuse(of_servers, problem)
+        }
+        kind => source.refuse(whole, kind.to_string()),
+    }
 }
 
 pub(super) fn audit(
@@ -85,8 +122,12 @@ pub(super) fn flood(
     section: Spanned<FloodSection>,
 ) -> Result<Switch<FloodQuota>, ConfigError> {
     let (span, section) = (section.span(), section.into_inner());
-    let FloodSection { requests, per, burst, addresses, danger_off } = section;
-    let set_up = requests.is_some() || per.is_some() || burst.is_some() || addresses.is_some();
+    let FloodSection { requests, per, burst, failed_credential, addresses, danger_off } = section;
+    let set_up = requests.is_some()
+        || per.is_some()
+        || burst.is_some()
+        || failed_credential.is_some()
+        || addresses.is_some();
     if is_off(source, danger_off.as_ref(), set_up)? {
         return Ok(Switch::Off);
     }
@@ -97,6 +138,9 @@ pub(super) fn flood(
     let mut quota = FloodQuota::new(requests.0, per.0);
     if let Some(burst) = burst {
         quota = quota.burst(burst.0);
+    }
+    if let Some(count) = failed_credential {
+        quota = quota.failed_credential(count.0);
     }
     if let Err(error) = FloodCheck::new(quota.addresses(1), SystemClock::shared()) {
         return source.refuse(span, error.to_string());

@@ -60,6 +60,11 @@ fn route(source: &Source, span: Range<usize>, section: &RouteSection) -> Result<
             let body = section.dialect.as_ref().map(Spanned::span).or(body);
             source.refuse(body.unwrap_or(span), kind.to_string())
         }
+        kind @ (RouteErrorKind::LoginOfNobody | RouteErrorKind::Acr) => {
+            let login = section.acr.as_ref().map(Spanned::span);
+            let login = login.or(section.max_age.as_ref().map(Spanned::span));
+            source.refuse(login.unwrap_or(span), kind.to_string())
+        }
         kind => source.refuse(path.span(), kind.to_string()),
     }
 }
@@ -90,6 +95,12 @@ fn enter(source: &Source, mut route: Route, section: &RouteSection) -> Result<Ro
     }
     if let Some(workloads) = &section.workloads {
         route = route.workloads(workloads.iter().map(|pattern| pattern.0.clone()));
+    }
+    for acr in section.acr.iter().flat_map(Spanned::get_ref) {
+        route = route.acr(acr.as_str());
+    }
+    if let Some(age) = &section.max_age {
+        route = route.max_age(age.get_ref().0);
     }
     let optional = section.danger_without_certificate.as_ref().is_some_and(|danger| *danger.get_ref());
     Ok(if optional { route.danger_without_certificate() } else { route })

@@ -9,10 +9,15 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 17] = [
+const SECTIONS: [(&str, &str); 22] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
+    ("fetch", "[[issuers]]\n[issuers.fetch]"),
+    ("protected_resource", "[protected_resource]"),
     ("authentication", "[authentication]"),
+    ("dpop", "[authentication.dpop]"),
+    ("api_keys", "[[api_keys]]"),
+    ("introspection", "[introspection]"),
     ("routes", "[[routes]]"),
     ("plans", "[plans.free]"),
     ("flood", "[flood]"),
@@ -64,7 +69,7 @@ fn every_section_is_known_to_these_tests() {
     let sections: BTreeSet<String> = SECTIONS.iter().map(|(section, _)| (*section).to_owned()).collect();
     let top: BTreeSet<String> = super::file::TOP.iter().map(|key| (*key).to_owned()).collect();
     let root = keys("");
-    assert!(root.len() > SECTIONS.len() - 2, "{root:?}");
+    assert!(root.len() > SECTIONS.len() - 3, "{root:?}");
     for key in root {
         assert!(
             sections.contains(&key) ^ top.contains(&key),
@@ -83,8 +88,12 @@ fn the_example_names_every_key_in_its_section() {
             names.extend(root.get_ref().iter().map(|(key, _)| key.get_ref().to_string()));
         } else if let Some(value) = root.get_ref().get(section) {
             names_in(value.get_ref(), &mut names);
+        } else if section == "fetch" {
+            names_in(root.get_ref().get("issuers").unwrap().get_ref(), &mut names);
         } else if ["people", "tls_proxies"].contains(&section) {
             names_in(root.get_ref().get("peer").unwrap().get_ref(), &mut names);
+        } else if section == "dpop" {
+            names_in(root.get_ref().get("authentication").unwrap().get_ref(), &mut names);
         } else {
             names_in(root.get_ref().get("plans").unwrap().get_ref(), &mut names);
         }
@@ -103,12 +112,12 @@ fn the_example_names_every_key_in_its_section() {
     }
 }
 
-// Without `tls`, the sections about certificates are refused.
-#[cfg(feature = "tls")]
+// Without them, the sections about certificates and fetched keys are refused.
+#[cfg(all(feature = "tls", feature = "fetch"))]
 #[test]
 fn the_example_can_be_used_with_every_setting_made() {
     let config = Config::parse(&example_in_full()).unwrap();
-    assert_eq!(config.issuers().count(), 2);
+    assert_eq!(config.issuers().count(), 4);
 }
 
 #[test]
@@ -135,13 +144,19 @@ fn the_documentation_names_every_key_in_its_section() {
     }
     assert_eq!(
         sections.len(),
-        SECTIONS.len() - 4 + 1,
-        "a section for each, limits in that of plans, people and proxies in that of peer, and the top"
+        SECTIONS.len() - 6 + 1,
+        "a section for each, limits in that of plans, people and proxies in that of peer, fetch in issuers, dpop in that of \
+         authentication, and the top"
     );
     for key in keys("[[plans.free.requests]]") {
         assert!(DOCUMENTATION.contains(&format!("`{key}`, in a limit")), "keys.md does not tell of `{key}`");
     }
-    for (header, place) in [("[[peer.people]]", "in one of people"), ("[peer.proxies]", "in proxies")] {
+    for (header, place) in [
+        ("[[peer.people]]", "in one of people"),
+        ("[peer.proxies]", "in proxies"),
+        ("[authentication.dpop]", "in dpop"),
+        ("[[issuers]]\n[issuers.fetch]", "in fetch"),
+    ] {
         for key in keys(header) {
             assert!(DOCUMENTATION.contains(&format!("`{key}`, {place}")), "keys.md does not tell of `{key}`");
         }

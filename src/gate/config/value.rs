@@ -1,5 +1,6 @@
 //! Values written as text: words of a closed list, durations, sizes, networks.
 
+use super::file::Discovery;
 use crate::audit::WhenFull;
 use crate::inspect::Action;
 use crate::jose::Algorithm;
@@ -142,6 +143,14 @@ impl FromText for Arc<dyn Dialect> {
             Arc::new(AnyJson),
         ];
         choose(text, Self::WHAT, all.map(|dialect| (dialect.name(), dialect)))
+    }
+}
+
+impl FromText for Discovery {
+    const WHAT: &'static str = "a way to find an issuer's keys";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        choose(text, Self::WHAT, [("openid", Self::OpenId), ("oauth", Self::OAuth)])
     }
 }
 

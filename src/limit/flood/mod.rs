@@ -27,6 +27,9 @@ use crate::principal::{AddressPrefix, ClientAddress};
 /// How many /64s of one /48 may knock at their full rate at the same time.
 pub const SITE_FACTOR: u32 = 16;
 
+/// For how many requests a guess at a credential counts.
+const FAILED_CREDENTIAL: u32 = 10;
+
 /// The longest time a drained quota may take to refill: a rate slower than this is not a flood check.
 const LONGEST_REFILL: Duration = Duration::from_secs(86_400);
 
@@ -36,19 +39,28 @@ pub struct FloodQuota {
     rate: u32,
     period: Per,
     burst: u32,
+    failed_credential: u32,
     addresses: usize,
 }
 
 impl FloodQuota {
     /// `rate` requests per period, of which as many may come at once.
     pub const fn new(rate: u32, period: Per) -> Self {
-        Self { rate, period, burst: rate, addresses: 65_536 }
+        Self { rate, period, burst: rate, failed_credential: FAILED_CREDENTIAL, addresses: 65_536 }
     }
 
     /// How many may come at once, when that is not the rate itself.
     #[must_use]
     pub const fn burst(mut self, burst: u32) -> Self {
         self.burst = burst;
+        self
+    }
+
+    /// For how many requests one counts that came with a credential which does not hold; 10 when not called. One is not charged
+    /// more than others.
+    #[must_use]
+    pub const fn failed_credential(mut self, requests: u32) -> Self {
+        self.failed_credential = requests;
         self
     }
 
@@ -91,7 +103,12 @@ impl FloodQuota {
 
 impl fmt::Display for FloodQuota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} requests per {}, {} at once", self.rate, self.period.as_str(), self.burst)
+        let Self { rate, burst, failed_credential, .. } = self;
+        write!(f, "{rate} requests per {}, {burst} at once", self.period.as_str())?;
+        if *failed_credential > 1 {
+            write!(f, "; a failed credential counts as {failed_credential}")?;
+        }
+        Ok(())
     }
 }
 
@@ -103,6 +120,8 @@ pub struct FloodCheck {
     prefixes: Limiter,
     sites: Limiter,
     cells: [Arc<Cells>; 2],
+    /// How many more requests a failed credential counts for.
+    surcharge: u32,
     clock: SharedClock,
 }
 
@@ -135,7 +154,8 @@ impl FloodCheck {
             Ok::<_, FloodError>(limiter)
         };
         let (prefixes, sites) = (limiter(&cells[0], 1)?, limiter(&cells[1], SITE_FACTOR)?);
-        Ok(Self { prefixes, sites, cells, clock })
+        let surcharge = quota.failed_credential.saturating_sub(1).min(quota.burst);
+        Ok(Self { prefixes, sites, cells, surcharge, clock })
     }
 
     /// Counts one request from `address`.
@@ -149,6 +169,16 @@ impl FloodCheck {
             Self::knock(&self.sites, &address.site())?;
         }
         Ok(())
+    }
+
+    /// Counts what a request from `address` costs beyond itself because its credential did not hold.
+    pub fn charge_failure(&self, address: ClientAddress) {
+        // One at a time: what is asked for at once and does not fit is not counted at all.
+        for _ in 0..self.surcharge {
+            if self.check(address).is_err() {
+                return;
+            }
+        }
     }
 
     fn knock(limiter: &Limiter, prefix: &AddressPrefix) -> Result<(), Duration> {

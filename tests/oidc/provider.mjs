@@ -1,0 +1,170 @@
+// An OpenID Provider on loopback for tests/oidc, and an application that gets credentials from it.
+// node provider.mjs FOLDER, where FOLDER/node_modules has oidc-provider. Prints one line of JSON when it serves, and ends with
+// its standard input.
+import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const packages = join(process.argv[2], 'node_modules');
+const { Provider } = await import(pathToFileURL(join(packages, 'oidc-provider', 'lib', 'index.js')));
+
+const RESOURCE = 'https://llm.example.com/mcp';
+// The credentials for this one are opaque.
+const OPAQUE = 'https://opaque.example.com';
+const SCOPES = 'generate:invoke models:read';
+const REDIRECT = 'http://127.0.0.1/callback';
+
+const server = createServer();
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+const issuer = `http://127.0.0.1:${server.address().port}`;
+
+let keys = [newKey()];
+let provider = newProvider();
+server.on('request', (request, response) => {
+  serve(request, response).catch((error) => {
+    response.statusCode = 500;
+    response.end(String(error.stack));
+  });
+});
+process.stdin.on('end', () => process.exit(0)).resume();
+console.log(JSON.stringify({ issuer }));
+
+async function serve(request, response) {
+  const url = new URL(request.url, issuer);
+  if (url.pathname.startsWith('/login/')) return login(request, response);
+  if (url.pathname === '/application/code') return json(response, await authorizationCode(RESOURCE));
+  if (url.pathname === '/application/opaque') return json(response, await authorizationCode(OPAQUE));
+  // The old key goes at once: the hardest case for whoever verifies.
+  if (url.pathname === '/operator/rotate') {
+    keys = [newKey()];
+    provider = newProvider();
+    return json(response, { kid: keys[0].kid });
+  }
+  return provider.callback()(request, response);
+}
+
+function json(response, value) {
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify(value));
+}
+
+function newKey() {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'ES256' };
+}
+
+function newProvider() {
+  const made = new Provider(issuer, {
+    jwks: { keys },
+    cookies: { keys: ['only for this test'] },
+    clients: [
+      {
+        client_id: 'batch',
+        client_secret: 'batch-secret',
+        token_endpoint_auth_method: 'client_secret_post',
+        id_token_signed_response_alg: 'ES256',
+        id_token_signed_response_alg: 'ES256',
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+      },
+      {
+        client_id: 'gate',
+        client_secret: 'gate-secret',
+        token_endpoint_auth_method: 'client_secret_basic',
+        id_token_signed_response_alg: 'ES256',
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+      },
+      {
+        client_id: 'app',
+        application_type: 'native',
+        token_endpoint_auth_method: 'none',
+        grant_types: ['authorization_code'],
+        response_types: ['code'],
+        redirect_uris: [REDIRECT],
+        id_token_signed_response_alg: 'ES256',
+      },
+    ],
+    acrValues: ['urn:example:mfa'],
+    findAccount: (context, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
+    interactions: { url: (context, interaction) => `/login/${interaction.uid}` },
+    extraTokenClaims: (context) => {
+      const code = context.oidc.entities.AuthorizationCode;
+      return code ? { acr: code.acr, amr: code.amr, auth_time: code.authTime } : undefined;
+    },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      dPoP: { enabled: true },
+      introspection: { enabled: true },
+      revocation: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        useGrantedResource: () => true,
+        getResourceServerInfo: (context, resource) => ({
+          scope: SCOPES,
+          audience: resource,
+          accessTokenFormat: resource === OPAQUE ? 'opaque' : 'jwt',
+          accessTokenTTL: 300,
+          jwt: { sign: { alg: 'ES256' } },
+        }),
+      },
+    },
+  });
+  made.on('server_error', (context, error) => console.error(error.stack));
+  return made;
+}
+
+// The user logs in with two factors, and allows what is asked for.
+async function login(request, response) {
+  const { params } = await provider.interactionDetails(request, response);
+  const grant = new provider.Grant({ accountId: 'alice', clientId: params.client_id });
+  grant.addOIDCScope('openid');
+  grant.addResourceScope(params.resource, SCOPES);
+  const result = {
+    login: { accountId: 'alice', acr: 'urn:example:mfa', amr: ['pwd', 'otp'] },
+    consent: { grantId: await grant.save() },
+  };
+  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+}
+
+// RFC 6749 §4.1 with PKCE (RFC 7636), as a browser and an application do it.
+async function authorizationCode(resource) {
+  const verifier = randomBytes(32).toString('base64url');
+  const query = new URLSearchParams({
+    client_id: 'app',
+    response_type: 'code',
+    redirect_uri: REDIRECT,
+    scope: `openid ${SCOPES}`,
+    resource,
+    nonce: randomUUID(),
+    state: randomUUID(),
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+  });
+  const cookies = new Map();
+  let next = `${issuer}/auth?${query}`;
+  while (!next.startsWith(REDIRECT)) {
+    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const answer = await fetch(next, { redirect: 'manual', headers: { cookie } });
+    for (const set of answer.headers.getSetCookie()) {
+      const [name, value] = set.split(';')[0].split('=');
+      cookies.set(name, value);
+    }
+    if (!answer.headers.has('location')) throw new Error(`${next}: ${answer.status} ${await answer.text()}`);
+    next = new URL(answer.headers.get('location'), issuer).href;
+  }
+  const code = new URL(next).searchParams.get('code');
+  if (!code) throw new Error(next);
+  const body = new URLSearchParams({
+    grant_type: 'authorization_code',
+    client_id: 'app',
+    redirect_uri: REDIRECT,
+    code,
+    code_verifier: verifier,
+  });
+  return (await fetch(`${issuer}/token`, { method: 'POST', body })).json();
+}
