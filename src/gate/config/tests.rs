@@ -9,10 +9,11 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 17] = [
+const SECTIONS: [(&str, &str); 18] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
     ("authentication", "[authentication]"),
+    ("watch", "[watch]"),
     ("routes", "[[routes]]"),
     ("plans", "[plans.free]"),
     ("flood", "[flood]"),
