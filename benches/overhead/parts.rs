@@ -11,9 +11,11 @@ use portcullis::inspect::{Provenance, RuleSet};
 use portcullis::jose::{Jws, KeySet};
 use portcullis::jwt::VerifyJwtLayer;
 use portcullis::payload::{Document, OpenAiChat};
+use portcullis::principal::{Revocations, Subject};
 use portcullis::route::{Route, RouteTable};
 use portcullis::testing::Issuer;
 use std::convert::Infallible;
+use std::time::{Duration, SystemTime};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 struct Permit;
@@ -82,6 +84,12 @@ pub(crate) fn jwt(report: &mut Report) {
     let warm = micros_over(asks(layer(true), &body, Some(&credential)), without());
     report.at_most("jwt: seen before", warm, 1.0, "µs");
 
+    let builder = VerifyJwtLayer::builder().issuer(issuer.trusted().audience(AUDIENCE));
+    let builder = builder.context(context.clone()).revocations(everybody_else(&issuer));
+    let among = builder.build().expect("the layer is complete").layer(innermost());
+    let among = micros_over(asks(among, &body, Some(&credential)), without());
+    report.note("jwt: seen before, among 100,000 revocations of every kind", among, "µs");
+
     let keys = KeySet::from_jwks(issuer.jwks()).expect("a key set");
     let signed = Jws::parse(&compact).expect("a JWS");
     let (content, signature) = compact.rsplit_once('.').expect("three parts");
@@ -94,6 +102,25 @@ pub(crate) fn jwt(report: &mut Report) {
     let without = nanos(without());
     report.note("jwt: raw signature check, EdDSA", raw / 1_000.0, "µs");
     report.at_most("jwt: first time, over the raw check", (first - without) / raw, 1.1, "×");
+}
+
+/// A full list, which has something of every kind and nothing of this caller.
+fn everybody_else(issuer: &Issuer) -> Revocations {
+    let list = Revocations::new();
+    let until = SystemTime::now() + Duration::from_secs(60 * 60);
+    for number in 0..20_000 {
+        let name = format!("somebody-{number}");
+        let who = Subject::new(issuer.name(), name.as_str());
+        let put = list
+            .revoke_credential(issuer.name(), &name, until)
+            .and_then(|()| list.revoke_session(issuer.name(), &name, until))
+            .and_then(|()| list.revoke_subject(&who))
+            .and_then(|()| list.revoke_subject_before(&who, until, until))
+            .and_then(|()| list.revoke_key_name(issuer.name(), &name));
+        put.expect("there is room");
+    }
+    list.revoke_issuer_before("https://other.test", until, until).expect("there is room");
+    list
 }
 
 fn decode(text: &str) -> Vec<u8> {

@@ -9,7 +9,7 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 22] = [
+const SECTIONS: [(&str, &str); 23] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
     ("fetch", "[[issuers]]\n[issuers.fetch]"),
@@ -18,6 +18,7 @@ const SECTIONS: [(&str, &str); 22] = [
     ("dpop", "[authentication.dpop]"),
     ("api_keys", "[[api_keys]]"),
     ("introspection", "[introspection]"),
+    ("watch", "[watch]"),
     ("routes", "[[routes]]"),
     ("plans", "[plans.free]"),
     ("flood", "[flood]"),
