@@ -2,7 +2,7 @@
 
 use super::file::IntrospectionSection;
 use super::{Config, ConfigError, ConfigErrorKind};
-use crate::fetch::HttpsClient;
+use crate::fetch::{HttpsClient, HttpsClientBuilder};
 use crate::jose::SigningKey;
 use crate::jwt::{ClientAuthentication, Introspection, TrustedIssuer, VerifyJwtLayer};
 use secrecy::SecretString;
@@ -41,7 +41,7 @@ impl Asking {
         if let Some(file) = &set.roots_file {
             fetch = fetch.roots_pem(text(file)?);
         }
-        fetch = set.internal_hosts.iter().fold(fetch, |fetch, host| fetch.internal_host(host));
+        fetch = set.internal_hosts.iter().fold(fetch, HttpsClientBuilder::internal_host);
         let id = set.client_id.as_str();
         let client = match (&set.client_secret_file, &set.private_key_file, &set.certificate_file) {
             (Some(file), ..) => ClientAuthentication::secret(id, secret(text(file)?)),
