@@ -6,6 +6,7 @@ use tower_layer::Layer;
 use super::cache::SeenCredentials;
 use super::challenge::Challenges;
 use super::issuer::setting;
+use super::shared::Shared;
 use super::step::{Judge, VerifyJwt};
 use super::verify::Verifier;
 use super::{JwtError, ProtectedResource, TrustedIssuer};
@@ -13,7 +14,7 @@ use crate::clock::HighWater;
 use crate::exchange::{Checked, Context, Step, StepLayer};
 
 const REMEMBER_FOR: Duration = Duration::from_secs(5 * 60);
-const REMEMBER_ENTRIES: usize = 32 * 1024;
+const REMEMBER_ENTRIES: usize = 128 * 1024;
 const REMEMBER_BYTES: usize = 64 * 1024 * 1024;
 
 /// Verifies the JWT of every request; see [the module](super).
@@ -93,7 +94,7 @@ impl VerifyJwtLayerBuilder {
         self
     }
 
-    /// How many verified credentials are remembered at most, in how many bytes; about 32,768 in 64 MiB unless set. The
+    /// How many verified credentials are remembered at most, in how many bytes; about 131,072 in 64 MiB unless set. The
     /// least recently used leave first.
     pub fn remember_at_most(mut self, entries: usize, bytes: usize) -> Self {
         self.remember_entries = entries;
@@ -149,6 +150,7 @@ impl VerifyJwtLayerBuilder {
             remember_for: self.remember_for,
             clock: self.context.clock().clone(),
             latest: HighWater::default(),
+            shared: Shared::default(),
         };
         Ok(VerifyJwt {
             judge: Arc::new(Judge { verifier, challenges }),

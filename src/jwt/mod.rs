@@ -69,6 +69,7 @@ mod place;
 #[cfg(feature = "fetch")]
 mod remote;
 mod resource;
+mod shared;
 mod step;
 #[cfg(test)]
 mod tests;
