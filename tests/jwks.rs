@@ -445,6 +445,13 @@ fn a_source_that_cannot_work_is_refused_by_name_when_it_is_built() {
             "{field}: {error}"
         );
     }
+    for url in ["http://login.example", "http://10.0.0.1", "http://localhost.example"] {
+        let error = Jwks::discover(url).internal().build().unwrap_err();
+        assert!(error.to_string().contains("https://"), "{url}: {error}");
+    }
+    for url in ["http://127.0.0.1:1", "http://[::1]:1", "http://localhost"] {
+        assert!(Jwks::discover(url).internal().build().is_ok(), "{url}");
+    }
     let keys = Jwks::discover("https://other.example").client(web).build().unwrap();
     let issuer = TrustedIssuer::new(ISSUER).audience("llm").keys(keys);
     let error = VerifyJwtLayer::builder().issuer(issuer).build().unwrap_err();

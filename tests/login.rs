@@ -53,7 +53,7 @@ impl World {
     }
 
     /// Good for an hour, with these claims beside the usual ones.
-    fn credential(&self, claims: Value) -> String {
+    fn credential(&self, claims: &Value) -> String {
         let credential = self.issuer.credential("ada").audience("llm").scope("read");
         let credential = credential.lifetime(Duration::from_secs(3_600));
         let all = claims.as_object().unwrap().clone().into_iter();
@@ -87,13 +87,13 @@ async fn a_route_may_demand_how_strongly_the_user_logged_in() {
     let world = World::new();
     let gate = world.gate().build().unwrap();
     for acr in ["urn:mfa", "urn:key"] {
-        let credential = world.credential(json!({ "acr": acr }));
+        let credential = world.credential(&json!({ "acr": acr }));
         assert_eq!(ask(&gate, "/strong", Some(&credential)).await.status, StatusCode::OK, "{acr}");
     }
     for claims in
         [json!({}), json!({ "acr": "urn:pwd" }), json!({ "acr": "urn:mfa2" }), json!({ "acr": "URN:MFA" })]
     {
-        let credential = world.credential(claims.clone());
+        let credential = world.credential(&claims);
         let answer = ask(&gate, "/strong", Some(&credential)).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{claims}");
         assert_eq!(answer.body["code"], "insufficient_user_authentication");
@@ -113,7 +113,7 @@ async fn a_route_may_demand_how_recently_the_user_logged_in_and_a_clock_that_ste
 {
     let world = World::new();
     let gate = world.gate().build().unwrap();
-    let credential = world.credential(json!({ "auth_time": NOW }));
+    let credential = world.credential(&json!({ "auth_time": NOW }));
     world.clock.advance(Duration::from_secs(300));
     assert_eq!(ask(&gate, "/fresh", Some(&credential)).await.status, StatusCode::OK);
     world.clock.advance(Duration::from_secs(1));
@@ -122,7 +122,7 @@ async fn a_route_may_demand_how_recently_the_user_logged_in_and_a_clock_that_ste
     assert!(answer.challenge.ends_with("max_age=\"300\""), "{}", answer.challenge);
     world.clock.set(UnixTime::from_secs(NOW));
     assert_eq!(ask(&gate, "/fresh", Some(&credential)).await.status, StatusCode::UNAUTHORIZED);
-    let unsaid = ask(&gate, "/fresh", Some(&world.credential(json!({})))).await;
+    let unsaid = ask(&gate, "/fresh", Some(&world.credential(&json!({})))).await;
     assert_eq!(unsaid.status, StatusCode::UNAUTHORIZED);
 }
 
@@ -136,8 +136,8 @@ async fn clients_that_know_only_the_service_find_its_issuer() {
         .documentation("https://llm.test/docs");
     let gate = world.gate().protected_resource(resource).build().unwrap();
     let metadata = format!("resource_metadata=\"{METADATA}\"");
-    let weak = world.credential(json!({ "scope": "read" }));
-    let unscoped = world.credential(json!({ "scope": "other" }));
+    let weak = world.credential(&json!({ "scope": "read" }));
+    let unscoped = world.credential(&json!({ "scope": "other" }));
     for (path, credential) in
         [("/any", None), ("/any", Some("x.y.z")), ("/any", Some(&*unscoped)), ("/strong", Some(&*weak))]
     {

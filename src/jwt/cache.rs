@@ -58,9 +58,9 @@ struct Shard<V> {
 struct Slot<V> {
     fingerprint: Fingerprint,
     value: Arc<V>,
-    bytes: usize,
-    /// On the clock that never steps back.
-    forget_at: Duration,
+    /// On the clock that never steps back, in nanoseconds.
+    forget_at: u64,
+    bytes: u32,
     used: AtomicBool,
 }
 
@@ -78,7 +78,7 @@ impl<V> SeenCredentials<V> {
     pub(super) fn find(&self, fingerprint: &Fingerprint, now: Duration) -> Option<Arc<V>> {
         let shard = self.shards[fingerprint.shard()].read().unwrap_or_else(PoisonError::into_inner);
         let slot = &shard.slots[shard.position(fingerprint)?];
-        if now >= slot.forget_at {
+        if nanos(now) >= slot.forget_at {
             return None;
         }
         // Reading first keeps the cache line shared between the threads that use the same credential.
@@ -107,7 +107,9 @@ impl<V> SeenCredentials<V> {
         while shard.slots.len() >= self.bounds.entries || shard.bytes + bytes > self.bounds.bytes {
             shard.evict(now);
         }
-        shard.insert(Slot { fingerprint, value, bytes, forget_at, used: AtomicBool::new(false) });
+        let forget_at = nanos(forget_at);
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        shard.insert(Slot { fingerprint, value, forget_at, bytes, used: AtomicBool::new(false) });
     }
 
     /// Forgets one value.
@@ -132,7 +134,11 @@ impl<V> Shard<V> {
 
     fn insert(&mut self, slot: Slot<V>) {
         let hash = slot.fingerprint.hash();
-        self.bytes += slot.bytes;
+        self.bytes += slot.bytes as usize;
+        // By a quarter, where a vector of its own accord doubles: half of what is set aside would lie empty.
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.reserve_exact((self.slots.len() / 4).max(16));
+        }
         self.slots.push(slot);
         let position =
             u32::try_from(self.slots.len() - 1).expect("a shard is bounded far below 2^32 entries");
@@ -146,7 +152,7 @@ impl<V> Shard<V> {
             self.unindex(last);
         }
         let slot = self.slots.swap_remove(position);
-        self.bytes -= slot.bytes;
+        self.bytes -= slot.bytes as usize;
         if let Some(moved) = self.slots.get(position) {
             let hash = moved.fingerprint.hash();
             let slots = &self.slots;
@@ -168,13 +174,17 @@ impl<V> Shard<V> {
                 self.hand = 0;
             }
             let slot = &mut self.slots[self.hand];
-            if now < slot.forget_at && std::mem::take(slot.used.get_mut()) {
+            if nanos(now) < slot.forget_at && std::mem::take(slot.used.get_mut()) {
                 self.hand += 1;
             } else {
                 return self.remove(self.hand);
             }
         }
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl<V> fmt::Debug for SeenCredentials<V> {

@@ -8,6 +8,7 @@ use crate::principal::{
 use crate::principal::{AuthenticationMethod, Credential};
 
 use super::confirmation::Confirmation;
+use super::shared::Shared;
 use super::{JwtError, JwtErrorKind, TrustedIssuer};
 
 /// The longest name that a claim may carry, in bytes (`sub`: RFC 9068 §2.2 by way of OpenID Connect Core §2).
@@ -113,6 +114,7 @@ impl<'d> Claims<'d> {
         issuer: &TrustedIssuer,
         times: Times,
         is_access_typed: bool,
+        shared: &Shared,
     ) -> Result<Accepted, JwtError> {
         let confirmation = self.confirmation.map(Confirmation::read).transpose()?.unwrap_or_default();
         if !is_access_typed {
@@ -132,24 +134,26 @@ impl<'d> Claims<'d> {
         if let Some(session) = name(self.session, "sid")? {
             credential = credential.session(session);
         }
-        credential = self.login(credential, issuer, times)?;
+        credential = self.login(credential, issuer, times, shared)?;
         let subject = Subject::new(issuer.name.clone(), subject);
-        let mut principal = Principal::builder(subject, credential).scopes(self.scopes(document, issuer)?);
+        let mut principal =
+            Principal::builder(subject, credential).scopes(shared.scopes(self.scopes(document, issuer)?));
         if let Some(application) = self.application(document, issuer)? {
-            principal = principal.application(Application::new(application));
+            principal = principal.application(Application::new(shared.text(application)));
         }
         if let Some(actor) = self.actor {
             principal = principal.actors(actors(actor, issuer)?);
         }
         if let Some(tenant) = pointed_name(document, issuer.tenant_claim.as_deref())? {
-            principal = principal.tenant(TenantId::new(tenant));
+            principal = principal.tenant(TenantId::new(shared.text(tenant)));
         }
         if let Some(plan) = pointed_name(document, issuer.plan_claim.as_deref())? {
-            principal = principal.plan(PlanName::new(plan));
+            principal = principal.plan(PlanName::new(shared.text(plan)));
         }
         if let Some((pointer, roles)) = pointed(document, issuer.roles_claim.as_deref()) {
             let roles = strings(roles).filter(|roles| roles.iter().all(|role| is_name(role)));
-            principal = principal.roles(RoleSet::from_iter(roles.ok_or_else(|| malformed_at(pointer))?));
+            principal = principal
+                .roles(shared.roles(RoleSet::from_iter(roles.ok_or_else(|| malformed_at(pointer))?)));
         }
         Ok(Accepted { principal: principal.build(), confirmation, good_from, good_until })
     }
@@ -177,14 +181,16 @@ impl<'d> Claims<'d> {
         mut credential: Credential,
         issuer: &TrustedIssuer,
         times: Times,
+        shared: &Shared,
     ) -> Result<Credential, JwtError> {
         if let Some(acr) = name(self.context, "acr")? {
-            credential = credential.authentication_context(acr);
+            credential = credential.authentication_context(shared.text(acr));
         }
         if let Some(methods) = self.methods {
             let methods = strings(methods).filter(|methods| methods.iter().all(|method| is_name(method)));
             let methods = methods.ok_or(JwtErrorKind::MalformedClaim("amr"))?;
-            credential = credential.authentication_methods(methods);
+            credential =
+                credential.authentication_methods(methods.into_iter().map(|method| shared.text(method)));
         }
         let Some(time) = date(self.login_time, "auth_time")? else { return Ok(credential) };
         // A login that lies ahead would be fresh for as long as it does.

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -248,6 +249,12 @@ impl JwksBuilder {
 
     fn own_client(&self, first: &Uri) -> Result<HttpsClient, JwtError> {
         let mut client = HttpsClient::builder().clock(self.clock.clone());
+        if first.scheme_str() == Some("http") && !is_this_machine(first.host().unwrap_or_default()) {
+            return Err(setting(
+                "Jwks::url",
+                "begin it with https://; without encryption only this machine is asked",
+            ));
+        }
         if self.is_internal {
             client = client.internal_host(first.host().unwrap_or_default());
         }
@@ -265,4 +272,9 @@ impl JwksBuilder {
             kind => setting("client", &kind.to_string()),
         })
     }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

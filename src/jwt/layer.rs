@@ -10,6 +10,7 @@ use super::challenge::Challenges;
 use super::introspect::Introspection;
 use super::issuer::setting;
 use super::judge::Judge;
+use super::shared::Shared;
 use super::step::VerifyJwt;
 use super::verify::Verifier;
 use super::{ApiKey, Authenticate, DpopRules, JwtError, ProtectedResource, RequireBinding, TrustedIssuer};
@@ -18,7 +19,7 @@ use crate::exchange::{Checked, Context, Step, StepLayer};
 use crate::principal::{PlanName, Revocations};
 
 const REMEMBER_FOR: Duration = Duration::from_secs(5 * 60);
-const REMEMBER_ENTRIES: usize = 32 * 1024;
+const REMEMBER_ENTRIES: usize = 128 * 1024;
 const REMEMBER_BYTES: usize = 64 * 1024 * 1024;
 
 /// Verifies the JWT of every request; see [the module](super).
@@ -155,7 +156,7 @@ impl VerifyJwtLayerBuilder {
         self
     }
 
-    /// How many verified credentials are remembered at most, in how many bytes; about 32,768 in 64 MiB unless set. The
+    /// How many verified credentials are remembered at most, in how many bytes; about 131,072 in 64 MiB unless set. The
     /// least recently used leave first.
     pub fn remember_at_most(mut self, entries: usize, bytes: usize) -> Self {
         self.remember_entries = entries;
@@ -220,6 +221,7 @@ impl VerifyJwtLayerBuilder {
             remember_for: self.remember_for,
             clock: self.context.clock().clone(),
             latest: HighWater::default(),
+            shared: Shared::default(),
         };
         Ok(VerifyJwt {
             judge: Arc::new(Judge {

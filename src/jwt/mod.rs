@@ -82,6 +82,7 @@ mod place;
 #[cfg(feature = "fetch")]
 mod remote;
 mod resource;
+mod shared;
 mod shown;
 mod step;
 #[cfg(test)]

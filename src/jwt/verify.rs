@@ -7,13 +7,14 @@ use super::cache::{Fingerprint, SeenCredentials};
 use super::claims::{Accepted, Claims, Times};
 use super::confirmation::Confirmation;
 use super::keys::{KeySource, PendingRefresh, Refresh};
+use super::shared::Shared;
 use super::{JwtError, JwtErrorKind, TrustedIssuer};
 use crate::clock::{HighWater, SharedClock, UnixTime};
 use crate::jose::{Algorithm, JoseErrorKind, Jws, JwsType, KeySet, Thumbprint, json};
 use crate::principal::Principal;
 
-/// What one remembered credential takes beside its own length: the principal's names and the table.
-const OVERHEAD: usize = 512;
+/// What one remembered credential takes beside the names of its own: structures, counters and the table.
+const OVERHEAD: usize = 520;
 
 /// Checks credentials of the trusted issuers.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(super) struct Verifier {
     pub(super) remember_for: Duration,
     pub(super) clock: SharedClock,
     pub(super) latest: HighWater,
+    pub(super) shared: Shared,
 }
 
 /// A credential that held, and by what.
@@ -73,6 +75,13 @@ impl<E: Into<JwtError>> From<E> for Failure {
     }
 }
 
+impl Verified {
+    /// About how much memory it takes. What it has in common with others is counted where only it has it.
+    fn bytes(&self) -> usize {
+        OVERHEAD + self.principal.own_text()
+    }
+}
+
 impl Verifier {
     /// Checks a credential; looks for newer keys if its key is unknown.
     pub(super) fn check(&self, credential: &str) -> Outcome {
@@ -81,7 +90,7 @@ impl Verifier {
             return Outcome::Decided(decided);
         }
         Outcome::Decided(match self.verify(credential) {
-            Ok(verified) => Ok(self.hold(fingerprint, credential, verified)),
+            Ok(verified) => Ok(self.hold(fingerprint, verified)),
             Err(Failure::Final(error)) => Err(error),
             Err(Failure::UnknownKey { issuer, keys, error }) => {
                 let source = self.source(issuer);
@@ -98,7 +107,7 @@ impl Verifier {
     /// Checks a credential with the keys there are now.
     pub(super) fn check_again(&self, credential: &str) -> Result<Held, JwtError> {
         match self.verify(credential) {
-            Ok(verified) => Ok(self.hold(Fingerprint::of(credential), credential, verified)),
+            Ok(verified) => Ok(self.hold(Fingerprint::of(credential), verified)),
             Err(Failure::UnknownKey { issuer, .. }) if !self.source(issuer).is_available() => {
                 Err(JwtErrorKind::KeysUnavailable.into())
             }
@@ -128,12 +137,12 @@ impl Verifier {
         }
     }
 
-    fn hold(&self, fingerprint: Fingerprint, credential: &str, verified: Verified) -> Held {
+    fn hold(&self, fingerprint: Fingerprint, verified: Verified) -> Held {
         let verified = Arc::new(verified);
         let now = self.clock.elapsed();
         let left = verified.good_until.saturating_since(self.times().latest);
         let forget_at = now.saturating_add(left.min(self.remember_for));
-        self.seen.remember(fingerprint, Arc::clone(&verified), OVERHEAD + credential.len(), now, forget_at);
+        self.seen.remember(fingerprint, Arc::clone(&verified), verified.bytes(), now, forget_at);
         Held { verified, remembered: false }
     }
 
@@ -167,8 +176,8 @@ impl Verifier {
         };
         jws.verify(key)?;
         let Accepted { principal, confirmation, good_from, good_until } =
-            claims.check(&document, issuer, self.times(), jws.typ() == JwsType::AccessJwt)?;
-        let kid: Option<Arc<str>> = jws.kid().map(Into::into);
+            claims.check(&document, issuer, self.times(), jws.typ() == JwsType::AccessJwt, &self.shared)?;
+        let kid = jws.kid().map(|kid| self.shared.text(kid));
         Ok(Verified {
             principal: principal.signed_by(kid.clone(), *key.thumbprint().as_bytes()),
             confirmation,

@@ -79,6 +79,22 @@ impl Principal {
         self
     }
 
+    /// The bytes of text that no other principal shares with it, about: what its own names take.
+    pub(crate) fn own_text(&self) -> usize {
+        let alone = |text: &Arc<str>| if Arc::strong_count(text) > 1 { 0 } else { text.len() };
+        let Facts { subject, actors, scopes, roles, credential, .. } = &*self.facts;
+        let own = |text: Option<&str>| text.map_or(0, str::len);
+        let actors: usize = actors.iter().map(|actor| 64 + actor.id().len() + actor.issuer().len()).sum();
+        let login = credential.login.as_ref().and_then(|login| login.context.as_ref()).map_or(0, alone);
+        own(subject.as_ref().map(Subject::id))
+            + own(credential.identifier())
+            + own(credential.session_id())
+            + actors
+            + login
+            + scopes.own_text()
+            + roles.own_text()
+    }
+
     /// Whose account it goes on: the user's, else the machine's.
     pub(crate) fn holder(&self) -> Holder<'_> {
         match (&self.facts.subject, &self.workload) {
@@ -218,8 +234,8 @@ pub struct Credential {
 /// How and when the user logged in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Login {
-    context: Option<Box<str>>,
-    methods: Box<[Box<str>]>,
+    context: Option<Arc<str>>,
+    methods: Arc<[Arc<str>]>,
     time: Option<UnixTime>,
 }
 
@@ -277,13 +293,13 @@ impl Credential {
     }
 
     /// How strongly the user was authenticated at the login (`acr`, OpenID Connect Core §2).
-    pub fn authentication_context(mut self, acr: impl Into<Box<str>>) -> Self {
+    pub fn authentication_context(mut self, acr: impl Into<Arc<str>>) -> Self {
         self.login.get_or_insert_default().context = Some(acr.into());
         self
     }
 
     /// By which methods the user was authenticated at the login (`amr`, RFC 8176).
-    pub fn authentication_methods<M: Into<Box<str>>>(mut self, amr: impl IntoIterator<Item = M>) -> Self {
+    pub fn authentication_methods<M: Into<Arc<str>>>(mut self, amr: impl IntoIterator<Item = M>) -> Self {
         self.login.get_or_insert_default().methods = amr.into_iter().map(Into::into).collect();
         self
     }
@@ -301,7 +317,7 @@ impl Credential {
 
     /// By which methods the user was authenticated (`amr`).
     pub fn amr(&self) -> impl Iterator<Item = &str> {
-        self.login.iter().flat_map(|login| &login.methods).map(|method| &**method)
+        self.login.iter().flat_map(|login| &*login.methods).map(|method| &**method)
     }
 
     /// When the user was authenticated (`auth_time`).

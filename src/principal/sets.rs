@@ -4,7 +4,7 @@ use std::sync::Arc;
 macro_rules! set {
     ($(#[$docs:meta])* $name:ident) => {
         $(#[$docs])*
-        #[derive(Clone, Default, PartialEq, Eq)]
+        #[derive(Clone, Default, PartialEq, Eq, Hash)]
         pub struct $name(Arc<[Box<str>]>);
 
         impl $name {
@@ -16,6 +16,14 @@ macro_rules! set {
             /// The items, sorted and each once.
             pub fn iter(&self) -> impl Iterator<Item = &str> {
                 self.0.iter().map(|item| &**item)
+            }
+
+            /// The bytes that the set takes, if nobody shares it.
+            pub(crate) fn own_text(&self) -> usize {
+                match Arc::strong_count(&self.0) {
+                    1 => self.0.iter().map(|item| 16 + item.len()).sum(),
+                    _ => 0,
+                }
             }
 
             /// Whether the set holds nothing.

@@ -18,6 +18,12 @@ fn the_story_of_hyper_only_goes_as_told() {
     assert_goes_as_told("hyper_only");
 }
 
+#[cfg(feature = "fetch")]
+#[test]
+fn the_story_of_oidc_goes_as_told() {
+    assert_goes_as_told("oidc");
+}
+
 #[cfg(feature = "tls")]
 #[test]
 fn the_story_of_mtls_gateway_goes_as_told() {

@@ -21,6 +21,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tower::{Layer, ServiceExt, service_fn};
 
 const RESOURCE: &str = "https://llm.example.com/mcp";
@@ -151,9 +152,7 @@ async fn keys_that_rotate_under_load_keep_nobody_out() {
         .collect();
     for rotation in 1..=5 {
         let before = served.load(Ordering::SeqCst);
-        while served.load(Ordering::SeqCst) < before + 20
-            && !clients.iter().any(|client| client.is_finished())
-        {
+        while served.load(Ordering::SeqCst) < before + 20 && !clients.iter().any(JoinHandle::is_finished) {
             tokio::task::yield_now().await;
         }
         // One cool-down from the last look: rotations that follow one another faster are no honest issuer's.
@@ -162,7 +161,7 @@ async fn keys_that_rotate_under_load_keep_nobody_out() {
         assert_eq!(provider.rotations() / 2, rotation);
     }
     let before = served.load(Ordering::SeqCst);
-    while served.load(Ordering::SeqCst) < before + 20 && !clients.iter().any(|client| client.is_finished()) {
+    while served.load(Ordering::SeqCst) < before + 20 && !clients.iter().any(JoinHandle::is_finished) {
         tokio::task::yield_now().await;
     }
     stop.store(true, Ordering::SeqCst);

@@ -11,6 +11,7 @@ use crate::clock::{HighWater, SharedClock};
 use crate::jose::json;
 use crate::jwt::cache::{Fingerprint, SeenCredentials};
 use crate::jwt::claims::{Accepted, Claims, Times};
+use crate::jwt::shared::Shared;
 use crate::jwt::{JwtError, JwtErrorKind};
 use crate::payload::json::Kind;
 use crate::principal::AuthenticationMethod;
@@ -35,6 +36,7 @@ pub(in crate::jwt) struct Asker {
     room: Semaphore,
     clock: SharedClock,
     latest: HighWater,
+    shared: Shared,
 }
 
 /// What is known of a credential.
@@ -54,6 +56,7 @@ impl Asker {
             room: Semaphore::new(AT_ONCE),
             clock,
             latest: HighWater::default(),
+            shared: Shared::default(),
         }
     }
 
@@ -145,7 +148,7 @@ impl Asker {
             Err(JwtError { kind: JwtErrorKind::MissingClaim(_) }) | Ok(_) => {}
             Err(error) => return Err(error),
         }
-        let mut accepted = claims.check(&document, &self.rules.issuer, self.times(), false)?;
+        let mut accepted = claims.check(&document, &self.rules.issuer, self.times(), false, &self.shared)?;
         accepted.principal = accepted.principal.known_by(AuthenticationMethod::Introspection);
         Ok(Arc::new(accepted))
     }
