@@ -177,12 +177,12 @@ impl Judge {
             Err(error) => return Err(self.failed(self.challenges.invalid(&error), exchange)),
         };
         let facts = CredentialFacts {
-            key_id: verified.kid.clone(),
+            key_id: verified.principal.credential().key_name().cloned(),
             algorithm: Some(verified.algorithm.name()),
             remembered,
             ..CredentialFacts::default()
         };
-        self.accept(&verified.principal, &verified.confirmation, facts, shown, exchange)
+        self.accept(&verified.principal, &verified.confirmation(), facts, shown, exchange)
     }
 
     /// Lets in whom a credential names, if its bearer is the one that it was made for.

@@ -10,7 +10,7 @@ use super::keys::{KeySource, PendingRefresh, Refresh};
 use super::shared::Shared;
 use super::{JwtError, JwtErrorKind, TrustedIssuer};
 use crate::clock::{HighWater, SharedClock, UnixTime};
-use crate::jose::{Algorithm, JoseErrorKind, Jws, JwsType, KeySet, Thumbprint, json};
+use crate::jose::{Algorithm, JoseErrorKind, Jws, JwsType, KeySet, json};
 use crate::principal::Principal;
 
 /// What one remembered credential takes beside the names of its own: structures, counters and the table.
@@ -30,13 +30,12 @@ pub(super) struct Verifier {
 /// A credential that held, and by what.
 #[derive(Debug)]
 pub(super) struct Verified {
+    /// Its credential names the key that signed it.
     pub(super) principal: Principal,
-    /// Kept with it, so that the proof is asked for each time.
-    pub(super) confirmation: Confirmation,
-    pub(super) kid: Option<Arc<str>>,
+    /// Kept with it, so that the proof is asked for each time. Most are bound to nothing.
+    confirmation: Option<Box<Confirmation>>,
     pub(super) algorithm: Algorithm,
-    issuer: usize,
-    key: Thumbprint,
+    issuer: u32,
     good_from: UnixTime,
     good_until: UnixTime,
 }
@@ -76,6 +75,11 @@ impl<E: Into<JwtError>> From<E> for Failure {
 }
 
 impl Verified {
+    /// To which keys it is bound.
+    pub(super) fn confirmation(&self) -> Confirmation {
+        self.confirmation.as_deref().copied().unwrap_or_default()
+    }
+
     /// About how much memory it takes. What it has in common with others is counted where only it has it.
     fn bytes(&self) -> usize {
         OVERHEAD + self.principal.own_text()
@@ -126,9 +130,12 @@ impl Verifier {
         if now < verified.good_from {
             return Some(Err(JwtErrorKind::NotYetValid.into()));
         }
-        let keys = self.source(verified.issuer).snapshot();
-        match keys.select(verified.kid.as_deref(), verified.algorithm) {
-            Ok(key) if *key.thumbprint() == verified.key => Some(Ok(Held { verified, remembered: true })),
+        let keys = self.source(verified.issuer as usize).snapshot();
+        let credential = verified.principal.credential();
+        match keys.select(credential.key_id(), verified.algorithm) {
+            Ok(key) if credential.key_thumbprint() == Some(key.thumbprint().as_bytes()) => {
+                Some(Ok(Held { verified, remembered: true }))
+            }
             // Its key is gone: from now on it is a credential like any other, checked from the start.
             _ => {
                 self.seen.forget(fingerprint);
@@ -179,12 +186,10 @@ impl Verifier {
             claims.check(&document, issuer, self.times(), jws.typ() == JwsType::AccessJwt, &self.shared)?;
         let kid = jws.kid().map(|kid| self.shared.text(kid));
         Ok(Verified {
-            principal: principal.signed_by(kid.clone(), *key.thumbprint().as_bytes()),
-            confirmation,
-            kid,
+            principal: principal.signed_by(kid, *key.thumbprint().as_bytes()),
+            confirmation: confirmation.is_bound().then(|| Box::new(confirmation)),
             algorithm: jws.algorithm(),
-            issuer: index,
-            key: *key.thumbprint(),
+            issuer: u32::try_from(index).expect("fewer issuers than that are configured"),
             good_from,
             good_until,
         })

@@ -73,18 +73,15 @@ impl RequirePeer {
     ) -> Result<(), Refusal> {
         let now = exchange.started();
         let shown = self.shown(parts, forwarded, exchange, now)?;
-        let certificate = match &shown {
-            // The record finds it by itself.
+        let (certificate, through) = match &shown {
             Shown::Own(certificate) => {
                 self.check_connection(certificate, now)?;
-                certificate
+                (*certificate, None)
             }
-            Shown::HandedOn { certificate, proxy } => {
-                let facts = PeerFacts::new(certificate.clone(), Some(proxy.cloned()));
-                exchange.record(|record| record.peer = Some(facts));
-                certificate
-            }
+            Shown::HandedOn { certificate, proxy } => (certificate, Some(proxy.cloned())),
         };
+        // Whoever looks at certificates further in takes this one: behind a proxy, the connection's own does not count.
+        exchange.record(|record| record.peer = Some(PeerFacts::new(certificate.clone(), through)));
         let person = self.person(certificate);
         let lives_as_it_likes = person.is_some();
         self.check_holds(certificate, lives_as_it_likes, now)?;

@@ -355,6 +355,10 @@ impl Credential {
         self.kid.as_deref()
     }
 
+    pub(crate) fn key_name(&self) -> Option<&Arc<str>> {
+        self.kid.as_ref()
+    }
+
     /// The thumbprint of the key that signed it.
     pub fn key_thumbprint(&self) -> Option<&[u8; 32]> {
         self.key.as_ref()
