@@ -225,7 +225,7 @@ pub struct Credential {
     issued: Option<UnixTime>,
     expires: Option<UnixTime>,
     id: Option<Arc<str>>,
-    session: Option<Arc<str>>,
+    session: Option<Box<str>>,
     kid: Option<Arc<str>>,
     key: Option<[u8; 32]>,
     login: Option<Box<Login>>,
@@ -281,7 +281,7 @@ impl Credential {
     }
 
     /// The login session that it came from (`sid`, OpenID Connect Front-Channel Logout §3).
-    pub fn session(mut self, session: impl Into<Arc<str>>) -> Self {
+    pub fn session(mut self, session: impl Into<Box<str>>) -> Self {
         self.session = Some(session.into());
         self
     }
