@@ -106,7 +106,9 @@ fn ask(proof: &[u8], path: &str) -> Option<StatusCode> {
         .header("dpop", HeaderValue::from_bytes(proof).ok()?)
         .body(Full::<Bytes>::default())
         .ok()?;
-    let handler = service_fn(|_: Request<Full<Bytes>>| ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))));
+    let handler = service_fn(|_: Request<Full<Bytes>>| {
+        ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+    });
     let mut answer = pin!(world().layer.layer(handler).oneshot(request));
     match answer.as_mut().poll(&mut Task::from_waker(Waker::noop())) {
         Poll::Ready(Ok(response)) => Some(response.status()),
