@@ -22,7 +22,7 @@ pub(crate) fn chains(vectors: &Vectors, report: &mut Report) {
     for case in file["testcases"].as_array().expect("the file has cases") {
         let case = Case::read(case);
         let verdict = case.verify();
-        decide(report, &case, verdict.map(drop));
+        decide(report, &case, &verdict.map(drop));
     }
 }
 
@@ -34,12 +34,12 @@ pub(crate) fn handshakes(vectors: &Vectors, report: &mut Report) {
         let case = Case::read(case);
         if let Some(key) = case.key {
             let verdict = runtime.block_on(case.shake_hands(key));
-            decide(report, &case, verdict);
+            decide(report, &case, &verdict);
         }
     }
 }
 
-fn decide(report: &mut Report, case: &Case<'_>, verdict: Result<(), String>) {
+fn decide(report: &mut Report, case: &Case<'_>, verdict: &Result<(), String>) {
     if verdict.is_ok() == case.succeeds {
         return report.check(true, String::new);
     }
