@@ -31,6 +31,21 @@ unsafe impl GlobalAlloc for Counting {
         }
         unsafe { System.dealloc(pointer, layout) }
     }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if COUNTS.load(Ordering::Relaxed) {
+            IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
+        }
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if COUNTS.load(Ordering::Relaxed) {
+            IN_USE.fetch_add(size, Ordering::Relaxed);
+            IN_USE.fetch_sub(layout.size(), Ordering::Relaxed);
+        }
+        unsafe { System.realloc(pointer, layout, size) }
+    }
 }
 
 /// Of four limits each: a million keys.
