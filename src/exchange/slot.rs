@@ -33,6 +33,7 @@ struct Inner {
     client: OnceLock<ClientAddress>,
     tls: OnceLock<TlsConnection>,
     route: OnceLock<Arc<Route>>,
+    peer: OnceLock<PeerFacts>,
     workload: OnceLock<Workload>,
     principal: OnceLock<Principal>,
     state: Mutex<State>,
@@ -87,6 +88,7 @@ impl Exchange {
             client: OnceLock::new(),
             tls: OnceLock::new(),
             route: OnceLock::new(),
+            peer: OnceLock::new(),
             workload: OnceLock::new(),
             principal: OnceLock::new(),
             state: Mutex::new(State {
@@ -316,11 +318,11 @@ impl Exchange {
 
     pub(super) fn note_end(&self, end: End) {
         let duration = self.clock().elapsed().saturating_sub(self.0.started_at);
-        let shown = self.tls().and_then(|tls| tls.peer_certificate());
+        let shown = || self.tls().and_then(|tls| tls.peer_certificate());
+        let own = || shown().map(|own| PeerFacts { certificate: own.clone(), through: None });
+        let peer = self.peer().cloned().or_else(own);
         let mut state = self.state();
-        if let (None, Some(shown)) = (&state.record.peer, shown) {
-            state.record.peer = Some(PeerFacts { certificate: shown.clone(), through: None });
-        }
+        state.record.peer = peer;
         state.record.end = Some(end);
         state.record.duration = Some(duration);
     }

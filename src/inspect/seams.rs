@@ -70,7 +70,11 @@ impl Run<'_> {
 fn runs<'a>(document: &'a Document, parts: &[PromptPart]) -> Vec<Run<'a>> {
     let mut runs: Vec<Run<'a>> = Vec::new();
     let mut open: Option<Run<'a>> = None;
-    let spoken = parts.iter().filter_map(|part| Some((part, spoken(part.role, document.node(part.node)?)?)));
+    let mut spoken =
+        parts.iter().filter_map(|part| Some((part, spoken(part.role, document.node(part.node)?)?)));
+    // Most requests say one thing, which has no seam.
+    let (Some(first), Some(second)) = (spoken.next(), spoken.next()) else { return runs };
+    let spoken = [first, second].into_iter().chain(spoken);
     for (part, text) in spoken {
         let (head, tail) = ends(text);
         let piece = |from: usize, text| Piece { node: part.node, from, text };

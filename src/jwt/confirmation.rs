@@ -108,15 +108,11 @@ impl Confirmation {
             true if has_ended(shown, exchange.started()) => Err(JwtErrorKind::CertificateEnded.into()),
             true => Ok(()),
         };
-        let shown = exchange.record(|record| match record.ran(StepId::Peer) {
+        let shown = match exchange.record(|record| record.ran(StepId::Peer)) {
             // Nobody asks for certificates; the handshake may have shown one all the same.
-            Ran::Off => None,
+            Ran::Off => exchange.tls().and_then(|tls| tls.peer_certificate()),
             // Behind a proxy, the connection's own certificate is the proxy's, and not the one that counts.
-            _ => Some(record.peer.as_ref().map(|peer| peer.certificate.clone())),
-        });
-        let shown = match &shown {
-            Some(counts) => counts.as_ref(),
-            None => exchange.tls().and_then(|tls| tls.peer_certificate()),
+            _ => exchange.peer().map(|peer| &peer.certificate),
         };
         shown.map_or(Err(JwtErrorKind::NoCertificate.into()), holds)
     }

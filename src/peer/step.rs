@@ -7,12 +7,16 @@ use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{Access, Route};
 use aws_lc_rs::digest::{Context, SHA256};
 use http::{HeaderMap, request};
+use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU64;
 
 /// The step of [`RequirePeerLayer`](super::RequirePeerLayer).
 #[derive(Debug)]
 pub(super) struct RequirePeer {
     rules: PeerRules,
     revocations: Revocations,
+    /// Tells these rules from those of other layers.
+    number: u64,
     /// Against the roots of the acceptor, when they change.
     again: Option<Verified>,
     /// What proxies hand on.
@@ -26,7 +30,8 @@ impl RequirePeer {
         let again = rules.bundles.clone().map(Verified::new);
         let handed_on = rules.proxies.as_ref().map(|proxies| Verified::new(proxies.trust_bundles().clone()));
         let revocations = rules.revocations.clone().unwrap_or_default();
-        Ok(Self { rules, revocations, again, handed_on })
+        let number = RandomState::new().hash_one(());
+        Ok(Self { rules, revocations, number, again, handed_on })
     }
 }
 
@@ -80,8 +85,13 @@ impl RequirePeer {
             }
             Shown::HandedOn { certificate, proxy } => (certificate, Some(proxy.cloned())),
         };
-        // Whoever looks at certificates further in takes this one: behind a proxy, the connection's own does not count.
-        exchange.record(|record| record.peer = Some(PeerFacts::new(certificate.clone(), through)));
+        exchange.set_peer(PeerFacts::new(certificate.clone(), through))?;
+        // Before anything is looked at, so that what changes meanwhile is looked at the next time.
+        let edition = NonZeroU64::new(self.number.wrapping_add(self.revocations.edition()));
+        if edition.is_some_and(|edition| certificate.has_passed(edition)) {
+            check_validity(certificate, now)?;
+            return self.enter_machine(certificate, route, exchange);
+        }
         let person = self.person(certificate);
         let lives_as_it_likes = person.is_some();
         self.check_holds(certificate, lives_as_it_likes, now)?;
@@ -93,7 +103,13 @@ impl RequirePeer {
                 }
                 exchange.set_principal(principal)
             }
-            None => self.enter_machine(certificate, route, exchange),
+            None => {
+                self.check_workload(certificate)?;
+                if let Some(edition) = edition {
+                    certificate.note_passed(edition);
+                }
+                self.enter_machine(certificate, route, exchange)
+            }
         }
     }
 
@@ -133,14 +149,8 @@ impl RequirePeer {
         of_any_lifetime: bool,
         now: UnixTime,
     ) -> Result<(), Refusal> {
+        check_validity(certificate, now)?;
         let (begins, ends) = (certificate.not_before(), certificate.not_after());
-        if now < begins {
-            return Err(invalid("the certificate does not hold yet").rule("peer:validity"));
-        }
-        // The last second is part of it (RFC 5280 §4.1.2.5).
-        if now.as_secs() > ends.as_secs() {
-            return Err(invalid("the certificate has expired").rule("peer:validity"));
-        }
         if let Some(most) = self.rules.max_lifetime
             && !of_any_lifetime
             && ends.saturating_since(begins) > most
@@ -159,19 +169,24 @@ impl RequirePeer {
         self.rules.people.iter().find(|rule| !is_machine && rule.is_for(certificate))
     }
 
+    /// Whether the machine is one that may enter.
+    fn check_workload(&self, certificate: &PeerCertificate) -> Result<(), Refusal> {
+        let workload = machine_of(certificate)?;
+        match self.rules.workloads.iter().any(|pattern| pattern.matches(&workload)) {
+            true => Ok(()),
+            false => {
+                Err(forbidden(format!("{} is not one of the workloads that may enter", workload.id())))
+            }
+        }
+    }
+
     fn enter_machine(
         &self,
         certificate: &PeerCertificate,
         route: &Route,
         exchange: &Exchange,
     ) -> Result<(), Refusal> {
-        let Some(workload) = Workload::of(certificate) else {
-            let fingerprint = certificate.fingerprint_text();
-            return Err(forbidden(format!("the certificate {fingerprint} names no machine")));
-        };
-        if !self.rules.workloads.iter().any(|pattern| pattern.matches(&workload)) {
-            return Err(forbidden(format!("{} is not one of the workloads that may enter", workload.id())));
-        }
+        let workload = machine_of(certificate)?;
         if let Some(patterns) = route.workload_patterns()
             && !patterns.iter().any(|pattern| pattern.matches(&workload))
         {
@@ -188,6 +203,23 @@ impl RequirePeer {
         }
         exchange.set_principal(principal.build())
     }
+}
+
+fn check_validity(certificate: &PeerCertificate, now: UnixTime) -> Result<(), Refusal> {
+    if now < certificate.not_before() {
+        return Err(invalid("the certificate does not hold yet").rule("peer:validity"));
+    }
+    // The last second is part of it (RFC 5280 §4.1.2.5).
+    if now.as_secs() > certificate.not_after().as_secs() {
+        return Err(invalid("the certificate has expired").rule("peer:validity"));
+    }
+    Ok(())
+}
+
+fn machine_of(certificate: &PeerCertificate) -> Result<Workload, Refusal> {
+    Workload::of(certificate).ok_or_else(|| {
+        forbidden(format!("the certificate {} names no machine", certificate.fingerprint_text()))
+    })
 }
 
 /// What a proxy hands on, read and verified.

@@ -2,7 +2,7 @@ use super::answer::{self, AnswerBody, unreadable};
 use super::body::RequestBody;
 use super::buffers::Held;
 use super::collect::{Collect, too_large};
-use super::head::{self, Framing};
+use super::head::{self, Framing, describe_length};
 use super::layer::Settings;
 use super::observe;
 use super::opaque;
@@ -14,8 +14,7 @@ use crate::payload::AnswerFraming;
 use crate::refusal::Refusal;
 use crate::route::{Access, BodyKind};
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Request, Response, StatusCode, request, response};
+use http::{Request, Response, StatusCode, request, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -196,7 +195,7 @@ where
                             if let Some(length) = body.size_hint().exact()
                                 && !is_bodiless(this.exchange, head.status)
                             {
-                                head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+                                describe_length(&mut head.headers, length);
                             }
                             return Poll::Ready(Ok(Response::from_parts(head, body)));
                         }

@@ -21,10 +21,10 @@ pub(super) enum Ended {
 impl Watched {
     pub(super) fn of(exchange: &Exchange) -> Option<Self> {
         let principal = exchange.principal()?.clone();
-        let certificates = exchange.record(|record| match &record.peer {
+        let certificates = match exchange.peer() {
             Some(peer) => [Some(peer.certificate.clone()), peer.through.clone().flatten()],
             None => [None, None],
-        });
+        };
         Some(Self { principal, certificates })
     }
 

@@ -1,4 +1,4 @@
-use super::Exchange;
+use super::{Exchange, PeerFacts};
 use crate::principal::{TlsConnection, Workload};
 use crate::refusal::Refusal;
 
@@ -7,6 +7,17 @@ impl Exchange {
     /// The TLS connection that the request came over, if it came over one.
     pub fn tls(&self) -> Option<&TlsConnection> {
         self.0.tls.get()
+    }
+
+    /// The certificate that counts, once it was verified: behind a proxy, the one that the proxy hands on.
+    pub fn peer(&self) -> Option<&PeerFacts> {
+        self.0.peer.get()
+    }
+
+    #[cfg(feature = "tls")]
+    /// Says which certificate counts. Whoever looks at certificates further in takes this one.
+    pub(crate) fn set_peer(&self, peer: PeerFacts) -> Result<(), Refusal> {
+        self.0.peer.set(peer).map_err(|_| Refusal::misconfigured("two layers look at the certificate of one request"))
     }
 
     /// Which machine calls, once its certificate was found to hold and to be let in.

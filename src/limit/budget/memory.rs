@@ -136,18 +136,24 @@ impl MemoryBudgetStore {
         }
         let Some(mut locked) = self.lock(charges) else { return Some(Denial::Unavailable) };
         let mut places = [None; MAX_LIMITS];
+        // all at once, so that memory that is far away is waited for once
+        for (i, charge) in charges.iter().enumerate() {
+            places[i] = locked.table(i).pin(charge.key);
+        }
+        let mut taken = 0;
         let mut denial = None;
         for (i, charge) in charges.iter().enumerate() {
             let table = locked.table(i);
-            let Some(place) = table.pin(charge.key, charge.bucket, now) else {
+            places[i] = places[i].or_else(|| table.pin_or_insert(charge.key, now));
+            let Some(place) = places[i] else {
                 denial = Some(Denial::StoreFull { charge: i });
                 break;
             };
-            places[i] = Some(place);
-            let deficit = table.deficit(place);
+            let deficit = table.advance(place, charge.bucket, now);
             let wait = charge.bucket.wait_for(deficit.fractions(), charge.reserved);
             // taken even when it does not fit, and given back below: two charges on one key then see each other
             deficit.take(charge.bucket, charge.reserved);
+            taken = i + 1;
             let longest = match denial {
                 Some(Denial::Exhausted { retry_after, .. }) => retry_after,
                 _ => Duration::ZERO,
@@ -157,10 +163,14 @@ impl MemoryBudgetStore {
             }
         }
         if denial.is_some() {
-            for (i, (charge, place)) in charges.iter().zip(places).enumerate() {
-                let (Some(place), table) = (place, locked.table(i)) else { continue };
-                table.deficit(place).give(charge.bucket, charge.reserved);
-                table.unpin(place);
+            for (i, (charge, place)) in charges.iter().zip(&mut places).enumerate() {
+                let (Some(pinned), table) = (*place, locked.table(i)) else { continue };
+                if i < taken {
+                    table.deficit(pinned).give(charge.bucket, charge.reserved);
+                } else {
+                    *place = None;
+                }
+                table.unpin(pinned);
             }
         }
         // only now: two charges on one key have one level

@@ -26,7 +26,7 @@ impl Slot {
     }
 }
 
-/// A place in one table, good until the next call of [`Table::find_or_insert`] of that table, unless pinned.
+/// A place in one table, good until something is inserted into that table, unless pinned.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place(u32);
 
@@ -58,17 +58,28 @@ impl Table {
         self.slots.capacity() * size_of::<Slot>() + self.index.allocation_size()
     }
 
-    /// The slot of `key`, pinned, with what flowed back until `now`. `None` when it is new and there is no room.
-    pub(super) fn pin(&mut self, key: u128, bucket: Bucket, now: u64) -> Option<Place> {
-        let place = match self.find(key) {
-            Some(place) => place,
-            None => self.insert(key, now)?,
-        };
+    /// The slot of `key`, pinned, if it has one.
+    pub(super) fn pin(&mut self, key: u128) -> Option<Place> {
+        let place = self.find(key)?;
+        let pins = &mut self.slots[place.0 as usize].pins;
+        *pins = pins.checked_add(1)?;
+        Some(place)
+    }
+
+    /// The same, new if need be. `None` when there is no room.
+    pub(super) fn pin_or_insert(&mut self, key: u128, now: u64) -> Option<Place> {
+        if self.find(key).is_none() {
+            self.insert(key, now)?;
+        }
+        self.pin(key)
+    }
+
+    /// The deficit of a slot, after what flowed back until `now`.
+    pub(super) fn advance(&mut self, place: Place, bucket: Bucket, now: u64) -> &mut Deficit {
         let slot = &mut self.slots[place.0 as usize];
-        slot.pins = slot.pins.checked_add(1)?;
         slot.capacity = bucket.capacity();
         slot.deficit.advance(bucket, now);
-        Some(place)
+        &mut slot.deficit
     }
 
     pub(super) fn find(&self, key: u128) -> Option<Place> {

@@ -13,6 +13,7 @@ use crate::clock::{SharedClock, SystemClock, UnixTime};
 use arc_swap::ArcSwap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use thiserror::Error;
 
 pub use self::by::RevokedBy;
@@ -55,6 +56,8 @@ pub struct Revocations(Arc<Inner>);
 struct Inner {
     clock: SharedClock,
     certificates: ArcSwap<Certificates>,
+    /// How often the certificates have changed.
+    edition: AtomicU64,
     credentials: Table,
     listeners: Listeners,
 }
@@ -81,8 +84,9 @@ impl Revocations {
 
     /// An empty list with room for so many entries about credentials; 100,000 in other lists. One takes about 100 bytes.
     pub fn with_room(clock: SharedClock, entries: usize) -> Self {
-        let (certificates, listeners) = Default::default();
-        Self(Arc::new(Inner { clock, certificates, credentials: Table::new(entries), listeners }))
+        let (certificates, edition, listeners) = Default::default();
+        let credentials = Table::new(entries);
+        Self(Arc::new(Inner { clock, certificates, edition, credentials, listeners }))
     }
 
     /// Revokes the credential that `issuer` has given this identifier (`jti`), which ends at `until` in any case.
@@ -216,6 +220,12 @@ impl Revocations {
         self.0.credentials.find(principal)
     }
 
+    /// Another number after each change of what [`find`](Self::find) looks at.
+    #[cfg(feature = "tls")]
+    pub(crate) fn edition(&self) -> u64 {
+        self.0.edition.load(Ordering::Acquire)
+    }
+
     /// Who is told when something is put in.
     pub(crate) fn listen(&self) -> Listener {
         Listener::new(self.clone())
@@ -246,6 +256,8 @@ impl Revocations {
             change(&mut set);
             set
         });
+        // After the change: whoever sees the new number sees the change.
+        self.0.edition.fetch_add(1, Ordering::Release);
         self.0.listeners.tell();
     }
 }
