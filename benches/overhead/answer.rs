@@ -21,7 +21,7 @@ pub(crate) fn streamed(report: &mut Report) {
     let credential = bearer(&issuer, "alice");
     let body = Bytes::from(chat_body());
     let router = Router::new().route("/v1/chat/completions", post(async || answer()));
-    let gate = crate::gate::everything_on(&issuer);
+    let (gate, _) = crate::gate::everything_on(&issuer);
     let mut bare = router.clone();
     let mut gated = gate.protect(router);
     let (bare, gated) = nanos_of_both(

@@ -38,7 +38,6 @@ fn main() {
         #[cfg(feature = "tls")]
         ("handshake", handshake::handshakes),
         ("gate", gate::whole),
-        ("socket", gate::behind_a_socket),
     ];
     let mut report = Report::default();
     for (name, group) in groups {

@@ -77,26 +77,29 @@ impl Default for Context {
 /// Makes request ids: unique within a process by a counter, between processes by a random beginning. Not secret.
 #[derive(Debug)]
 pub struct RequestIds {
-    prefix: u64,
+    prefix: [u8; 16],
     next: AtomicU64,
 }
 
 impl RequestIds {
     fn new() -> Self {
         let random = RandomState::new();
-        Self { prefix: random.hash_one(0u8), next: AtomicU64::new(random.hash_one(1u8) >> 32) }
+        Self { prefix: digits(random.hash_one(0u8)), next: AtomicU64::new(random.hash_one(1u8) >> 32) }
     }
 
     /// The next id.
     pub fn next(&self) -> RequestId {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let number = u128::from(self.prefix) << 64 | u128::from(number);
-        let mut digits = [0; 32];
-        for (digit, place) in digits.iter_mut().rev().zip(0..) {
-            *digit = b"0123456789abcdef"[(number >> (4 * place)) as usize & 15];
-        }
-        RequestId(digits)
+        let mut id = [0; 32];
+        id[..16].copy_from_slice(&self.prefix);
+        id[16..].copy_from_slice(&digits(number));
+        RequestId(id)
     }
+}
+
+/// Sixteen hexadecimal digits.
+fn digits(number: u64) -> [u8; 16] {
+    std::array::from_fn(|place| b"0123456789abcdef"[(number >> (4 * (15 - place))) as usize & 15])
 }
 
 /// The id of a request: 32 hexadecimal digits.

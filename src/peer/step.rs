@@ -174,9 +174,7 @@ impl RequirePeer {
         let workload = machine_of(certificate)?;
         match self.rules.workloads.iter().any(|pattern| pattern.matches(&workload)) {
             true => Ok(()),
-            false => {
-                Err(forbidden(format!("{} is not one of the workloads that may enter", workload.id())))
-            }
+            false => Err(forbidden(format!("{} is not one of the workloads that may enter", workload.id()))),
         }
     }
 

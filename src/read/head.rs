@@ -101,7 +101,8 @@ pub(super) fn describe_body(headers: &mut HeaderMap, length: usize) {
 /// Says how long a body is, where that is not said already.
 pub(super) fn describe_length(headers: &mut HeaderMap, length: u64) {
     let mut said = headers.get_all(CONTENT_LENGTH).iter();
-    let is_said = said.next().is_some_and(|value| value.as_bytes() == itoa::Buffer::new().format(length).as_bytes());
+    let is_said =
+        said.next().is_some_and(|value| value.as_bytes() == itoa::Buffer::new().format(length).as_bytes());
     if !is_said || said.next().is_some() {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }

@@ -17,7 +17,10 @@ impl Exchange {
     #[cfg(feature = "tls")]
     /// Says which certificate counts. Whoever looks at certificates further in takes this one.
     pub(crate) fn set_peer(&self, peer: PeerFacts) -> Result<(), Refusal> {
-        self.0.peer.set(peer).map_err(|_| Refusal::misconfigured("two layers look at the certificate of one request"))
+        self.0
+            .peer
+            .set(peer)
+            .map_err(|_| Refusal::misconfigured("two layers look at the certificate of one request"))
     }
 
     /// Which machine calls, once its certificate was found to hold and to be let in.

@@ -107,6 +107,14 @@ impl MemoryBudgetStore {
             let shard = self.partition(charge)?.shard(charge.key);
             *address = charge.partition << MOST_SHARDS.ilog2() | shard;
         }
+        let guard = |address: u32| {
+            let partition = self.plans.get((address >> MOST_SHARDS.ilog2()) as usize)?.get()?;
+            Some(lock(&partition.shards[address as usize & (MOST_SHARDS - 1)]))
+        };
+        let &mut [first, ref others @ ..] = wanted else { return Some(Locked::None) };
+        if others.iter().all(|other| *other == first) {
+            return Some(Locked::One(guard(first)?));
+        }
         let mut order = [0u32; MAX_LIMITS];
         let order = &mut order[..charges.len()];
         order.copy_from_slice(wanted);
@@ -122,12 +130,10 @@ impl MemoryBudgetStore {
             for (_, of) in wanted.iter().zip(&mut guard_of).filter(|(w, _)| **w == address) {
                 *of = taken;
             }
-            let partition = self.plans.get((address >> MOST_SHARDS.ilog2()) as usize)?.get()?;
-            let shard = address as usize & (MOST_SHARDS - 1);
-            guards[taken as usize] = Some(lock(&partition.shards[shard]));
+            guards[taken as usize] = Some(guard(address)?);
             taken += 1;
         }
-        Some(Locked { guards, guard_of })
+        Some(Locked::Several { guards, guard_of })
     }
 
     fn take(&self, charges: &mut Charges, now: u64) -> Option<Denial> {
@@ -248,14 +254,30 @@ impl Partition {
     }
 }
 
-struct Locked<'a> {
-    guards: [Option<MutexGuard<'a, Table>>; MAX_LIMITS],
-    guard_of: [u8; MAX_LIMITS],
+/// The shards of some charges.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it stays where it is made, and a box would cost more than the room"
+)]
+enum Locked<'a> {
+    /// There are no charges.
+    None,
+    /// All charges are in one shard, as those of one holder are.
+    One(MutexGuard<'a, Table>),
+    Several {
+        guards: [Option<MutexGuard<'a, Table>>; MAX_LIMITS],
+        guard_of: [u8; MAX_LIMITS],
+    },
 }
 
 impl Locked<'_> {
     fn table(&mut self, charge: usize) -> &mut Table {
-        self.guards[usize::from(self.guard_of[charge])].as_mut().expect("the shard of every charge is locked")
+        let table = match self {
+            Self::None => None,
+            Self::One(table) => Some(table),
+            Self::Several { guards, guard_of } => guards[usize::from(guard_of[charge])].as_mut(),
+        };
+        table.expect("the shard of every charge is locked")
     }
 }
 
