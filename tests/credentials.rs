@@ -217,11 +217,68 @@ fn a_file_names_whom_to_ask_about_opaque_credentials_and_how_to_show_who_asks() 
         ("client_secret_file = \"secret\"\nprivate_key_file = \"odd\"", "one of client_secret_file"),
         ("client_secret_file = \"nowhere\"", "cannot be read"),
         ("private_key_file = \"odd\"", "PKCS #8"),
+        ("private_key_file = \"nowhere\"", "cannot be read"),
+        ("client_secret_file = \"secret\"\nscope_claim = \"permissions\"", "scope_claim"),
         ("certificate_file = \"odd\"", "go together"),
     ] {
         let error = gate(way).unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
         assert_eq!(error.line(), Some(3), "{error}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// What an issuer was asked, in a form.
+#[cfg(feature = "fetch")]
+type Questions = std::sync::Arc<std::sync::Mutex<Vec<String>>>;
+
+/// An issuer that knows every credential, and says elsewhere than usual what it allows.
+#[cfg(feature = "fetch")]
+async fn issuer_of_opaque_credentials() -> (String, Questions) {
+    let asked = Questions::default();
+    let seen = asked.clone();
+    let answer = move |question: String| async move {
+        use portcullis::clock::{Clock as _, SystemClock};
+        seen.lock().unwrap().push(question);
+        axum::Json(json!({
+            "active": true, "sub": "ada", "aud": "llm", "exp": SystemClock::new().now().as_secs() + 300,
+            "scope": "nothing", "permissions": ["generate:invoke"],
+        }))
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}/introspect", listener.local_addr().unwrap());
+    let app = axum::Router::new().route("/introspect", axum::routing::post(answer));
+    // It ends with the runtime of the test.
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (endpoint, asked)
+}
+
+#[cfg(feature = "fetch")]
+#[tokio::test]
+async fn a_file_names_where_scopes_stand_in_an_answer_and_a_key_in_pem_or_der_that_signs_the_question() {
+    let folder = std::env::temp_dir().join(format!("portcullis-assertion-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
+    std::fs::write(folder.join("key.der"), key.serialize_der()).unwrap();
+    let public = portcullis::jose::SigningKey::from_pkcs8(key.serialized_der()).unwrap().public_jwks();
+    let public = portcullis::jose::KeySet::from_jwks(public).unwrap();
+    let (endpoint, asked) = issuer_of_opaque_credentials().await;
+    for (number, file) in ["key.pem", "key.der"].into_iter().enumerate() {
+        let text = format!(
+            "danger_without_limits = true\naudit.danger_off = true\n[introspection]\nendpoint = \"{endpoint}\"\n\
+             issuer = \"https://login.test\"\naudiences = [\"llm\"]\nclient_id = \"gate\"\ninternal_hosts = [\"127.0.0.1\"]\n\
+             private_key_file = \"{file}\"\nscope_claim = \"/permissions\"\n[[routes]]\nmethod = \"POST\"\npath = \"/generate\"\n\
+             dialect = \"generate\"\nscopes = [\"generate:invoke\"]\n[edge]\ndanger_plaintext = true\n"
+        );
+        let config = portcullis::gate::config::Config::parse(&text).unwrap().relative_to(&folder);
+        let gate = config.build().unwrap();
+        let (status, answer) = ask(&gate, ask_as("authorization", "Bearer opaque")).await;
+        assert_eq!((status, &answer["who"]), (StatusCode::OK, &json!("ada")), "{answer}");
+        let question = asked.lock().unwrap()[number].clone();
+        let (_, assertion) = question.split_once("&client_assertion=").unwrap();
+        let jws = portcullis::jose::Jws::parse(assertion).unwrap();
+        jws.verify(public.select(jws.kid(), jws.algorithm()).unwrap()).unwrap();
     }
     std::fs::remove_dir_all(&folder).unwrap();
 }

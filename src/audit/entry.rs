@@ -1,5 +1,5 @@
 use crate::clock::UnixTime;
-use crate::exchange::{End, Exchange, PeerFacts, Record, RequestId, StepId, UnreadFacts};
+use crate::exchange::{End, Exchange, LogoutFacts, PeerFacts, Record, RequestId, StepId, UnreadFacts};
 use crate::payload::{Coverage, Finding};
 use crate::principal::{
     AddressPrefix, Application, ClientAddress, Hex, PeerCertificate, Principal, Subject, TenantId,
@@ -154,6 +154,9 @@ impl Serialize for AuditEntry {
         map.serialize_entry("action", &self.action())?;
         map.serialize_entry("principal", &principal.map(|who| Who(who, record)))?;
         map.serialize_entry("peer", &record.peer.as_ref().map(Peer))?;
+        if let Some(logout) = &record.logout {
+            map.serialize_entry("logout", &Logout(logout))?;
+        }
         map.serialize_entry("model", &record.read.as_ref().and_then(|read| read.model.as_deref()))?;
         map.serialize_entry("decision", self.decision())?;
         map.serialize_entry("reason", &self.reason())?;
@@ -243,6 +246,19 @@ impl Serialize for Peer<'_> {
         map.serialize_entry("issuer", certificate.issuer_name())?;
         map.serialize_entry("not_after", &rfc3339(certificate.not_after()))?;
         map.serialize_entry("through", &through.as_ref().map(|proxy| proxy.as_ref().and_then(name)))?;
+        map.end()
+    }
+}
+
+struct Logout<'a>(&'a LogoutFacts);
+
+impl Serialize for Logout<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("issuer", &*self.0.issuer)?;
+        map.serialize_entry("subject", &self.0.subject)?;
+        map.serialize_entry("session", &self.0.session)?;
+        map.serialize_entry("all_of_the_issuer", &self.0.all_of_the_issuer)?;
         map.end()
     }
 }

@@ -28,10 +28,12 @@ impl AnswerObserver for RecordAnswer {
 }
 
 /// Whether anybody could have sent this request, as often as they like: it was refused before it was known who asks, or
-/// would have been if it were not only observed, or the route is open. A request that carries an identity never is.
+/// would have been if it were not only observed, or the route is open. A request that carries an identity never is, nor is the
+/// logout of an issuer.
 fn is_anybody(exchange: &Exchange, entry: &AuditEntry) -> bool {
     let is_open = exchange.route().is_some_and(|route| *route.access() == Access::Open);
     let is_refused = entry.refusal.is_some() || !entry.record.would_refuse.is_empty();
-    let is_known = entry.principal.is_some() || exchange.workload().is_some();
+    let is_known =
+        entry.principal.is_some() || exchange.workload().is_some() || entry.record.logout.is_some();
     !is_known && (is_open || is_refused)
 }

@@ -39,8 +39,8 @@ pub(crate) use forwarded::ForwardedCertificates;
 pub use observer::{AnswerObserver, Cut, End, Released, Stage};
 pub(crate) use pipeline::Pipeline;
 pub use record::{
-    CredentialFacts, InspectionFacts, LimitFacts, LimitLevel, PeerFacts, Ran, ReadFacts, Record, StepId,
-    UnreadFacts, UsageFacts,
+    CredentialFacts, InspectionFacts, LimitFacts, LimitLevel, LogoutFacts, PeerFacts, Ran, ReadFacts, Record,
+    StepId, UnreadFacts, UsageFacts,
 };
 pub use service::{Checked, CheckedFuture, StepLayer};
 pub(crate) use slot::Opened;

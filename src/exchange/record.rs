@@ -117,6 +117,8 @@ pub struct Record {
     /// The certificate of the machine that called, whether it was let in or not; that of the connection once the exchange has
     /// ended.
     pub peer: Option<PeerFacts>,
+    /// What an issuer has ended, if this was its logout.
+    pub logout: Option<LogoutFacts>,
     /// How the caller was authenticated.
     pub credential: Option<CredentialFacts>,
     /// Whether a credential came that does not hold, which the flood check charges to the address.
@@ -147,6 +149,7 @@ impl Record {
             method,
             ran,
             peer: None,
+            logout: None,
             credential: None,
             failed_credential: false,
             read: None,
@@ -181,6 +184,26 @@ pub struct PeerFacts {
 impl PeerFacts {
     pub(crate) fn new(certificate: PeerCertificate, through: Option<Option<PeerCertificate>>) -> Self {
         Self { certificate, through }
+    }
+}
+
+/// What an issuer has ended by a logout, verified (OpenID Connect Back-Channel Logout 1.0).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogoutFacts {
+    /// The issuer, whose signature held.
+    pub issuer: Arc<str>,
+    /// The subject that it named.
+    pub subject: Option<Box<str>>,
+    /// The login session that it named.
+    pub session: Option<Box<str>>,
+    /// Whether all that it had issued was revoked, since the list of revocations was full.
+    pub all_of_the_issuer: bool,
+}
+
+impl LogoutFacts {
+    pub(crate) fn of(issuer: Arc<str>) -> Self {
+        Self { issuer, subject: None, session: None, all_of_the_issuer: false }
     }
 }
 

@@ -75,6 +75,7 @@ impl GateBuilder {
     pub fn build(mut self) -> Result<Gate, GateError> {
         self.check_bounds()?;
         self.check_machines()?;
+        self.open_logout()?;
         let revocations = self.take_revocations()?;
         self.open_metadata()?;
         let parts = Parts {

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "fetch")]
 use crate::jwt::Introspection;
+use crate::jwt::logout::BackChannelLogout;
 use crate::jwt::{ApiKey, Authenticate, DpopRules, RequireBinding, VerifyJwtLayerBuilder};
 use std::fmt::Write;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ pub(super) struct Credentials {
     pub(super) introspection: Option<Introspection>,
     pub(super) dpop: Option<DpopRules>,
     pub(super) required: RequireBinding,
+    pub(super) logout: Option<BackChannelLogout>,
 }
 
 impl Credentials {
@@ -52,9 +54,10 @@ impl Credentials {
 
     /// What the posture says of them.
     pub(super) fn describe(&self, issuers: &[String], api_key_header: bool) -> String {
+        let logouts = self.logout.as_ref().map(|logout| format!("\n{logout}")).unwrap_or_default();
         let header = if api_key_header { ", in Authorization or x-api-key" } else { "" };
         let mut text = match (issuers.is_empty(), self.know_callers()) {
-            (true, false) => return "certificates alone: a JWT is refused".to_owned(),
+            (true, false) => return format!("certificates alone: a JWT is refused{logouts}"),
             (true, true) => format!("no JWT is believed{header}"),
             (false, _) => format!("JWT of {}{header}", issuers.join("\nand of ")),
         };
@@ -74,6 +77,6 @@ impl Credentials {
             let count = self.api_keys.len();
             line(format!("API KEYS: {count}, THE WEAKEST KIND, good for whoever holds one"));
         }
-        text
+        text + &logouts
     }
 }

@@ -76,9 +76,9 @@ pub enum GateErrorKind {
     #[cfg(feature = "tls")]
     #[error("peers: {0}")]
     Peer(#[from] PeerError),
-    /// The gate has one list of what is revoked, and its rules for certificates have another.
+    /// The gate has one list of what is revoked, and its rules for certificates, or its logouts, have another.
     #[error(
-        "revocations: the gate and its peers have two lists; give the list to .revocations(list) alone, which is for both"
+        "revocations: the gate, its peers and its logouts have two lists; give one list to .revocations(list) and to          BackChannelLogout::builder(list), and none to the peers"
     )]
     TwoRevocations,
     /// The grace cannot be used.

@@ -1,6 +1,7 @@
 use super::GateBuilder;
 use super::posture::Control;
 use crate::jwt::DpopRules;
+use crate::jwt::logout::BackChannelLogout;
 use crate::route::RouteTable;
 use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt::Write;
@@ -61,6 +62,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
     add("dpop", &credentials.dpop.as_ref().map(DpopRules::settings));
     #[cfg(feature = "fetch")]
     add("introspection", &credentials.introspection.as_ref().map(crate::jwt::Introspection::settings));
+    add("logout", &credentials.logout.as_ref().map(BackChannelLogout::settings));
     add("resource", resource);
     add("proxies", proxies);
     // It can be said in two places and means one thing.

@@ -40,6 +40,7 @@ pub mod config;
 mod credentials;
 mod error;
 mod generation;
+mod logout;
 mod posture;
 #[cfg(feature = "axum")]
 mod protect;

@@ -115,6 +115,7 @@ impl fmt::Display for Posture {
             let body = match route.body() {
                 BodyKind::None => "no body",
                 BodyKind::Json(dialect) => dialect.name(),
+                BodyKind::Opaque(body) if body.is_signed() => "signed form",
                 BodyKind::Opaque(_) => "UNREAD",
             };
             let (method, pattern, action) =
@@ -149,7 +150,9 @@ impl fmt::Display for Weaker<'_> {
         if route.is_certificate_optional() {
             f.write_str("; WITHOUT A CERTIFICATE, TOO")?;
         }
-        if let BodyKind::Opaque(body) = route.body() {
+        if let BodyKind::Opaque(body) = route.body()
+            && !body.is_signed()
+        {
             write!(f, "; BODIES UNREAD: {}", Unread(body))?;
         }
         if let Some(answer) = route.opaque_answer() {

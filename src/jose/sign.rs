@@ -2,10 +2,15 @@ use std::fmt;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretSlice};
 use serde::Serialize;
 
 use super::key::Material;
 use super::{Algorithm, AlgorithmSet, JoseError, JoseErrorKind, PublicKey, Thumbprint, base64url};
+
+const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 
 /// A private key that signs compact JWS: Ed25519 (`EdDSA`) or P-256 (`ES256`).
 ///
@@ -50,6 +55,16 @@ impl SigningKey {
             .or_else(|_| EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map(Pair::P256))
             .map_err(|_| JoseErrorKind::KeyMaterial)?;
         Self::new(pair)
+    }
+
+    /// Reads the same from PEM (RFC 7468 §10): one section `PRIVATE KEY`, as `openssl genpkey` writes it. Text around it is passed
+    /// over.
+    ///
+    /// # Errors
+    /// [`KeyMaterial`](JoseErrorKind::KeyMaterial) when there is none, more than one, or it is no such key.
+    pub fn from_pkcs8_pem(pem: &str) -> Result<Self, JoseError> {
+        let der = section(pem).ok_or(JoseErrorKind::KeyMaterial)?;
+        Self::from_pkcs8(der.expose_secret())
     }
 
     fn new(pair: Pair) -> Result<Self, JoseError> {
@@ -148,6 +163,19 @@ impl Pair {
             }
         }
     }
+}
+
+/// The one section of PEM that holds a key in PKCS #8.
+fn section(pem: &str) -> Option<SecretSlice<u8>> {
+    const END: &str = "-----END PRIVATE KEY-----";
+    let (_, rest) = pem.split_once(PEM_BEGIN)?;
+    let (body, rest) = rest.split_once(END)?;
+    if rest.contains(PEM_BEGIN) {
+        return None;
+    }
+    let text: SecretSlice<u8> =
+        body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect::<Vec<_>>().into();
+    STANDARD.decode(text.expose_secret()).ok().map(SecretSlice::from)
 }
 
 /// The library gives the point uncompressed: 4, x, y.

@@ -246,3 +246,32 @@ fn debug_of_a_signing_key_or_jws_shows_no_secret() {
     }
     assert!(!shown.contains("ada-lovelace") && !shown.contains("seed") && !shown.contains("private"));
 }
+
+/// RFC 8410 §10.3.
+const ED25519_PEM: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
+-----END PRIVATE KEY-----
+";
+
+#[test]
+fn a_private_key_is_read_from_pem_as_rfc_8410_has_it_and_others_write_it() {
+    let key = SigningKey::from_pkcs8_pem(ED25519_PEM).unwrap();
+    assert!(key.public_jwk().contains("Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE"), "{key:?}");
+    let between = format!("made today\r\n{}", ED25519_PEM.replace('\n', "\r\n"));
+    assert_eq!(SigningKey::from_pkcs8_pem(&between).unwrap().kid(), key.kid());
+    let made = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let key = SigningKey::from_pkcs8_pem(&made.serialize_pem()).unwrap();
+    assert_eq!(key.kid(), SigningKey::from_pkcs8(made.serialized_der()).unwrap().kid());
+}
+
+#[test]
+fn what_is_not_one_private_key_in_pem_is_refused() {
+    let public = rcgen::KeyPair::generate().unwrap().public_key_pem();
+    let sec1 = ED25519_PEM.replace("PRIVATE", "EC PRIVATE");
+    let cut = ED25519_PEM.replace("-----END PRIVATE KEY-----", "");
+    let odd = ED25519_PEM.replace("MC4C", "MC=C");
+    let short = ED25519_PEM.replace("EdVhC", "E");
+    for wrong in ["", "no key", &public, &sec1, &cut, &odd, &short, &format!("{ED25519_PEM}{ED25519_PEM}")] {
+        assert_eq!(kind(SigningKey::from_pkcs8_pem(wrong)), JoseErrorKind::KeyMaterial, "{wrong}");
+    }
+}

@@ -3,13 +3,19 @@
 pub struct OpaqueBody {
     types: Box<[Box<str>]>,
     max_bytes: usize,
+    signed: bool,
 }
 
 impl OpaqueBody {
     pub(super) fn new<M: AsRef<str>>(types: impl IntoIterator<Item = M>, max_bytes: usize) -> Self {
         let types =
             types.into_iter().map(|media| media.as_ref().trim().to_ascii_lowercase().into()).collect();
-        Self { types, max_bytes }
+        Self { types, max_bytes, signed: false }
+    }
+
+    /// One that whoever answers believes only by its signature.
+    pub(super) fn signed(media: &str, max_bytes: usize) -> Self {
+        Self { signed: true, ..Self::new([media], max_bytes) }
     }
 
     /// The media types that it may have, without parameters.
@@ -26,6 +32,11 @@ impl OpaqueBody {
     pub fn takes(&self, content_type: &str) -> bool {
         let media = content_type.split(';').next().unwrap_or_default().trim();
         self.types().any(|taken| taken.eq_ignore_ascii_case(media))
+    }
+
+    /// Whether whoever answers believes it only by its signature, as a logout of an issuer.
+    pub fn is_signed(&self) -> bool {
+        self.signed
     }
 
     /// Whether it lets anything through at all.

@@ -108,6 +108,12 @@ impl Route {
         Self::new(Method::POST, pattern)
     }
 
+    /// A route for a form that proves by its signature whom it is from: open, since whoever answers it checks that.
+    pub(crate) fn signed_form(pattern: impl Into<Box<str>>, max_bytes: usize) -> Self {
+        let body = OpaqueBody::signed("application/x-www-form-urlencoded", max_bytes);
+        Self { body: BodyKind::Opaque(body), ..Self::post(pattern).open() }
+    }
+
     fn usual_action(method: &Method) -> Action {
         Action::new(if method.is_safe() { "read" } else { "generate" })
     }

@@ -128,6 +128,7 @@ fn check(route: &Route) -> Result<(), RouteError> {
             error(RouteErrorKind::LoginOfNobody)
         }
         _ if route.acr_values().iter().any(|acr| !is_acr(acr)) => error(RouteErrorKind::Acr),
+        (Access::Open, BodyKind::Opaque(body)) if body.is_signed() => Ok(()),
         (Access::Open, BodyKind::Json(_) | BodyKind::Opaque(_)) => error(RouteErrorKind::OpenWithBody),
         _ => Ok(()),
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use portcullis::jwt::{ApiKey, NewApiKey};
-use portcullis::principal::{AuthenticationMethod, Subject};
+use portcullis::principal::{AuthenticationMethod, Revocations, RevokedBy, Subject};
 use secrecy::ExposeSecret;
 
 fn key(made: &NewApiKey) -> ApiKey {
@@ -72,6 +72,29 @@ async fn keys_and_jwts_live_beside_one_another() {
         .build()
         .unwrap();
     unverified(&bear(&unbound, secret(&made)).await, "a key is bound to nobody");
+}
+
+#[tokio::test]
+async fn a_key_that_was_revoked_or_whose_owner_was_is_refused_from_the_next_request_on() {
+    let (made, other, clock) = (ApiKey::generate().unwrap(), ApiKey::generate().unwrap(), clock());
+    let list = Revocations::with_clock(clock.shared());
+    let layer = builder(&clock).revocations(list.clone());
+    let layer =
+        layer.api_key(key(&made).name("notebook")).api_key(key(&other).name("server")).build().unwrap();
+    assert_eq!(bear(&layer, secret(&made)).await.status, StatusCode::OK);
+    list.revoke_credential("api-keys", "notebook", UnixTime::from_secs(NOW + 100)).unwrap();
+    let outcome = bear(&layer, secret(&made)).await;
+    unverified(&outcome, "revoked by name");
+    assert_eq!(outcome.cause, JwtErrorKind::Revoked(RevokedBy::Identifier).to_string());
+    assert_eq!(
+        bear(&layer, secret(&other)).await.status,
+        StatusCode::OK,
+        "the owner's other key still holds"
+    );
+    list.revoke_subject(&Subject::new("api-keys", "ada")).unwrap();
+    let outcome = bear(&layer, secret(&other)).await;
+    unverified(&outcome, "its owner is revoked");
+    assert_eq!(outcome.cause, JwtErrorKind::Revoked(RevokedBy::Subject).to_string());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use portcullis::jwt::{Authenticate, Authentication};
-use portcullis::principal::{AuthenticationMethod, Credential, Subject};
+use portcullis::principal::{AuthenticationMethod, Credential, Revocations, RevokedBy, Subject};
 use portcullis::refusal::RefusalKind;
 
 /// Sessions by cookie: `known`, `slow` (known after a while), `gone`, `slow-gone`, `wrong` (of another kind).
@@ -88,5 +88,20 @@ async fn a_login_and_a_bearer_credential_together_are_a_bad_request() {
     for cookie in ["known", "slow"] {
         let outcome = send(&layer, request(&[("cookie", cookie), ("authorization", &bearer)])).await;
         assert_eq!(outcome.status, StatusCode::BAD_REQUEST, "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_was_revoked_is_refused_at_once_or_later() {
+    for cookie in ["known", "slow"] {
+        let list = Revocations::with_clock(clock().shared());
+        let layer = builder(&clock()).authenticate(Sessions).revocations(list.clone()).build().unwrap();
+        assert_eq!(send(&layer, request(&[("cookie", cookie)])).await.status, StatusCode::OK);
+        list.revoke_session("app", "another", UnixTime::from_secs(NOW + 60)).unwrap();
+        assert_eq!(send(&layer, request(&[("cookie", cookie)])).await.status, StatusCode::OK);
+        list.revoke_session("app", "4711", UnixTime::from_secs(NOW + 60)).unwrap();
+        let outcome = send(&layer, request(&[("cookie", cookie)])).await;
+        unverified(&outcome, cookie);
+        assert_eq!(outcome.cause, JwtErrorKind::Revoked(RevokedBy::Session).to_string());
     }
 }

@@ -7,7 +7,7 @@ use http::header::CONTENT_TYPE;
 use portcullis::fetch::HttpsClient;
 use portcullis::jose::Jws;
 use portcullis::jwt::{ClientAuthentication, Introspection};
-use portcullis::principal::AuthenticationMethod;
+use portcullis::principal::{AuthenticationMethod, Revocations, RevokedBy};
 use std::sync::Mutex;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -312,4 +312,28 @@ async fn a_jwt_of_a_trusted_issuer_is_checked_here_and_only_others_are_asked_abo
     // Without an issuer of JWTs, everything is opaque.
     assert_eq!(bear(&endpoint.layer(&clock()), &forged).await.status, StatusCode::OK);
     assert_eq!(endpoint.times_asked(), 2);
+}
+
+#[tokio::test]
+async fn an_opaque_credential_that_was_revoked_is_refused_though_its_answer_is_remembered() {
+    let (endpoint, clock) = (Endpoint::start().await, clock());
+    let list = Revocations::with_clock(clock.shared());
+    let client = ClientAuthentication::secret("llm", "s:e c".into());
+    let layer =
+        builder(&clock).introspection(endpoint.rules(client)).revocations(list.clone()).build().unwrap();
+    let mut answer = active();
+    answer["jti"] = json!("7");
+    endpoint.will_answer(&answer);
+    assert_eq!(bear(&layer, "opaque").await.status, StatusCode::OK);
+    list.revoke_credential(ISSUER, "7", UnixTime::from_secs(NOW + 3600)).unwrap();
+    // The first is remembered, the second is asked about now.
+    for (credential, asked) in [("opaque", 1), ("opaque-too", 2)] {
+        let outcome = bear(&layer, credential).await;
+        unverified(&outcome, credential);
+        assert_eq!(outcome.cause, JwtErrorKind::Revoked(RevokedBy::Identifier).to_string());
+        assert_eq!(endpoint.times_asked(), asked);
+    }
+    answer["jti"] = json!("8");
+    endpoint.will_answer(&answer);
+    assert_eq!(bear(&layer, "opaque-of-another").await.status, StatusCode::OK);
 }

@@ -1,8 +1,10 @@
 // An OpenID Provider on loopback for tests/oidc, and an application that gets credentials from it.
-// node provider.mjs FOLDER, where FOLDER/node_modules has oidc-provider. Prints one line of JSON when it serves, and ends with
-// its standard input.
+// node provider.mjs FOLDER [TLS], where FOLDER/node_modules has oidc-provider, and TLS is JSON: `key` and `cert` of the provider in PEM,
+// and `ca`, by which it verifies clients. With it, clients that show a certificate are served as well. Prints one line of JSON when
+// it serves, and ends with its standard input.
 import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -19,16 +21,25 @@ const server = createServer();
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
+// Where clients show their certificates (RFC 8705 §5). Who shows none, or one of somebody else, still gets an answer.
+let tlsServer;
+if (process.argv[3]) {
+  tlsServer = createTlsServer({ ...JSON.parse(process.argv[3]), requestCert: true, rejectUnauthorized: false });
+  await new Promise((resolve) => tlsServer.listen(0, '127.0.0.1', resolve));
+}
+
 let keys = [newKey()];
 let provider = newProvider();
-server.on('request', (request, response) => {
-  serve(request, response).catch((error) => {
-    response.statusCode = 500;
-    response.end(String(error.stack));
+for (const one of [server, tlsServer]) {
+  one?.on('request', (request, response) => {
+    serve(request, response).catch((error) => {
+      response.statusCode = 500;
+      response.end(String(error.stack));
+    });
   });
-});
+}
 process.stdin.on('end', () => process.exit(0)).resume();
-console.log(JSON.stringify({ issuer }));
+console.log(JSON.stringify({ issuer, tls: tlsServer && `https://127.0.0.1:${tlsServer.address().port}` }));
 
 async function serve(request, response) {
   const url = new URL(request.url, issuer);
@@ -64,6 +75,16 @@ function newProvider() {
         client_secret: 'batch-secret',
         token_endpoint_auth_method: 'client_secret_post',
         id_token_signed_response_alg: 'ES256',
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+      },
+      {
+        // Known by its certificate, to which its credentials are bound (RFC 8705 §2.1, §3).
+        client_id: 'machine',
+        token_endpoint_auth_method: 'tls_client_auth',
+        tls_client_auth_san_dns: 'machine.example.com',
+        tls_client_certificate_bound_access_tokens: true,
         id_token_signed_response_alg: 'ES256',
         grant_types: ['client_credentials'],
         redirect_uris: [],
@@ -88,6 +109,7 @@ function newProvider() {
         id_token_signed_response_alg: 'ES256',
       },
     ],
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'tls_client_auth', 'none'],
     acrValues: ['urn:example:mfa'],
     findAccount: (context, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
     interactions: { url: (context, interaction) => `/login/${interaction.uid}` },
@@ -99,6 +121,16 @@ function newProvider() {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       dPoP: { enabled: true },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        tlsClientAuth: true,
+        getCertificate: (context) => context.socket.getPeerX509Certificate?.(),
+        certificateAuthorized: (context) => context.socket.authorized,
+        certificateSubjectMatches: (context, property, expected) =>
+          property === 'tls_client_auth_san_dns' &&
+          context.socket.getPeerX509Certificate().checkHost(expected, { subject: 'never' }) === expected,
+      },
       introspection: { enabled: true },
       revocation: { enabled: true },
       resourceIndicators: {

@@ -12,9 +12,15 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 
+/// RFC 6749 §4.4, for the resource that the tests have (RFC 8707).
+const CLIENT_CREDENTIALS: &str =
+    "grant_type=client_credentials&scope=generate%3Ainvoke&resource=https%3A%2F%2Fllm.example.com%2Fmcp";
+
 /// A running provider. It ends with this value, or with the test's process, since its standard input does.
 pub(crate) struct Provider {
     issuer: String,
+    /// Where clients show their certificates.
+    tls: Option<String>,
     client: HttpsClient,
     child: Mutex<Child>,
     /// Counted before and after each, so that an odd number is one under way.
@@ -23,6 +29,11 @@ pub(crate) struct Provider {
 
 impl Provider {
     pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// One that also serves clients which show a certificate; `tls` as `provider.mjs` takes it.
+    pub(crate) async fn start_with(tls: Option<&Value>) -> Self {
         let packages = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("oidc");
         assert!(
             packages.join("node_modules/oidc-provider").exists(),
@@ -33,6 +44,7 @@ impl Provider {
         let mut child = Command::new("node")
             .arg(script)
             .arg(&packages)
+            .args(tls.map(Value::to_string))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // It warns of being a test; what goes wrong comes with the answers.
@@ -48,6 +60,7 @@ impl Provider {
         let client = HttpsClient::builder().loopback_only().internal_host("127.0.0.1");
         Self {
             issuer: said["issuer"].as_str().unwrap().to_owned(),
+            tls: said["tls"].as_str().map(str::to_owned),
             client: client.time_limit(std::time::Duration::from_secs(30)).build().unwrap(),
             child: Mutex::new(child),
             rotations: AtomicUsize::new(0),
@@ -65,15 +78,27 @@ impl Provider {
 
     /// The same, bound to the key of this DPoP proof.
     pub(crate) async fn client_credentials_with(&self, proof: Option<&str>) -> String {
-        let form = "grant_type=client_credentials&client_id=batch&client_secret=batch-secret&scope=generate%3Ainvoke\
-                    &resource=https%3A%2F%2Fllm.example.com%2Fmcp";
+        let form = format!("{CLIENT_CREDENTIALS}&client_id=batch&client_secret=batch-secret");
         let request = Request::post(format!("{}/token", self.issuer));
         let mut request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         if let Some(proof) = proof {
             request = request.header("dpop", proof);
         }
-        let answer = self.ask(request.body(Bytes::from_static(form.as_bytes())).unwrap()).await;
+        let answer = self.ask(request.body(form.into()).unwrap()).await;
         answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// What the machine `machine` gets, and with which status, when `client` asks, which shows its certificate.
+    pub(crate) async fn client_credentials_by_certificate(
+        &self,
+        client: &HttpsClient,
+    ) -> (StatusCode, Value) {
+        let tls = self.tls.as_deref().expect("the provider was started with TLS");
+        let request = Request::post(format!("{tls}/token"));
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request = request.body(format!("{CLIENT_CREDENTIALS}&client_id=machine").into()).unwrap();
+        let answer = client.fetch(request).await.unwrap();
+        (answer.status(), serde_json::from_slice(answer.body()).unwrap())
     }
 
     /// What the user `alice` gets for the application `app`, by RFC 6749 §4.1 with PKCE.

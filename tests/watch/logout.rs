@@ -1,11 +1,19 @@
 //! OpenID Connect Back-Channel Logout: the issuer ends a session, and its answers end.
 
 use crate::site::{AUDIENCE, Client, NOW, Served, Site, seconds};
-use axum::Router;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use portcullis::clock::UnixTime;
+use portcullis::exchange::{Context, EdgeRules, MatchRouteLayer};
+use portcullis::gate::{GateBuilder, GateErrorKind};
 use portcullis::jwt::logout::{BackChannelLogout, BackChannelLogoutBuilder};
+use portcullis::limit::{FloodQuota, Per};
 use portcullis::principal::Revocations;
+use portcullis::read::ReadPayloadLayer;
+use portcullis::route::RouteTable;
 use portcullis::testing::CredentialBuilder;
 use serde_json::json;
+use tower::{Layer, ServiceExt};
 
 const CHAT: &str = "/v1/chat/completions";
 const PATH: &str = "/backchannel-logout";
@@ -19,8 +27,13 @@ fn desk(site: &Site) -> BackChannelLogoutBuilder {
 }
 
 async fn serve(site: &Site, desk: BackChannelLogoutBuilder) -> Served {
-    let gate = site.builder().build().unwrap();
-    site.serve_beside(&gate, Router::new().route_service(PATH, desk.build().unwrap())).await
+    serve_by(site, site.builder().flood(FloodQuota::new(10_000, Per::Second)), desk).await
+}
+
+async fn serve_by(site: &Site, gate: GateBuilder, desk: BackChannelLogoutBuilder) -> Served {
+    let logout = desk.build().unwrap();
+    let router = logout.router();
+    site.serve_with(&gate.back_channel_logout(logout).build().unwrap(), router).await
 }
 
 /// A logout of alice's session, good for two minutes.
@@ -58,7 +71,8 @@ async fn a_logout_ends_the_answers_of_its_session_and_refuses_its_credentials() 
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("cache-control: no-store"), "{answer}");
     assert!(alice.read_to_end().await.contains("credential_ended"));
     of_alice.dropped().await;
-    assert_eq!(site.record()["cause"], "the credential was revoked, by its session (sid)");
+    let cut = "the credential was revoked, by its session (sid)";
+    assert!([site.record(), site.record()].iter().any(|record| record["cause"] == cut));
     of_bob.chat("still here");
     bob.read_until("still here").await;
     assert!(!is_let_in(&mut served, &site.credential("alice")).await);
@@ -169,7 +183,8 @@ async fn what_is_no_form_of_one_token_is_refused_before_anything_is_verified() {
     ];
     for (status, headers, body) in cases {
         let answer = Client::post(served.address, PATH, headers, &body).await.read_to_end().await;
-        assert!(answer.starts_with(status) && answer.contains("no-store"), "{status}: {answer}");
+        assert!(answer.starts_with(status), "{status}: {answer}");
+        assert_eq!(answer.contains("no-store"), status == "HTTP/1.1 400 ", "{status}: {answer}");
     }
     let answer = Client::get(served.address, PATH).await.read_to_end().await;
     assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("allow: POST"), "{answer}");
@@ -177,7 +192,7 @@ async fn what_is_no_form_of_one_token_is_refused_before_anything_is_verified() {
 }
 
 #[tokio::test]
-async fn a_form_that_does_not_come_is_waited_for_no_longer_than_ten_seconds() {
+async fn a_form_that_does_not_come_is_not_waited_for() {
     let site = Site::new();
     let served = serve(&site, desk(&site)).await;
     let head = format!("{FORM}expect: nothing\r\n");
@@ -216,9 +231,126 @@ fn what_is_missing_or_wrong_is_named_when_the_service_is_built() {
         (list().issuer(site.issuer.trusted()), "audience"),
         (list().issuer(trusted()).issuer(trusted()), "issuer"),
         (list().issuer(trusted()).credential_lifetime(seconds(0)), "credential_lifetime"),
+        (list().issuer(trusted()).path("logout"), "path"),
+        (list().issuer(trusted()).path("/{anything}"), "path"),
     ];
     for (builder, field) in named {
         let error = builder.build().unwrap_err().to_string();
         assert!(error.starts_with(&format!("`{field}`")), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_logout_has_a_record_of_its_own_and_what_is_refused_is_counted_with_its_cause() {
+    let site = Site::new();
+    let served = serve(&site, desk(&site)).await;
+    for n in 0..10 {
+        send(&served, &logout(&site, &n.to_string()).audience(AUDIENCE).sign()).await;
+    }
+    for _ in 0..8 {
+        let refused = site.record();
+        assert_eq!((&refused["decision"], &refused["route"]), (&json!("refused"), &json!(PATH)));
+        assert_eq!((&refused["status"], &refused["rule"]), (&json!(400), &json!("jwt:logout")));
+        assert_eq!(refused["cause"], "claim `aud` does not name this service");
+        assert!(refused.get("logout").is_none());
+    }
+    assert!(send(&served, &logout(&site, "1").sign()).await.starts_with("HTTP/1.1 200 "));
+    let taken = site.record();
+    assert_eq!((&taken["decision"], &taken["action"]), (&json!("permitted"), &json!("logout")));
+    assert_eq!(
+        taken["logout"],
+        json!({
+            "issuer": "https://issuer.test", "subject": "alice", "session": "sid-alice",
+            "all_of_the_issuer": false,
+        })
+    );
+    assert_eq!(taken["ran"]["flood"], "passed");
+    assert!(site.log.flush(seconds(10)));
+    assert_eq!(site.record()["aggregate"]["count"], 2);
+    site.assert_no_more_records();
+}
+
+#[tokio::test]
+async fn who_sends_what_no_issuer_has_signed_is_slowed_down_before_anything_is_verified() {
+    let (site, stranger) = (Site::new(), Site::new());
+    let gate = site.builder().flood(FloodQuota::new(25, Per::Minute));
+    let served = serve_by(&site, gate, desk(&site)).await;
+    // What an issuer repeats counts once each time.
+    let token = logout(&site, "1").sign();
+    assert!(send(&served, &token).await.starts_with("HTTP/1.1 200 "));
+    for _ in 0..3 {
+        assert!(send(&served, &token).await.starts_with("HTTP/1.1 400 "));
+    }
+    for n in ["2", "3"] {
+        assert!(send(&served, &logout(&stranger, n).sign()).await.starts_with("HTTP/1.1 400 "));
+    }
+    for n in ["4", "5"] {
+        assert!(send(&served, &logout(&site, n).sign()).await.starts_with(if n == "4" {
+            "HTTP/1.1 200 "
+        } else {
+            "HTTP/1.1 429 "
+        }));
+    }
+    site.clock.advance(seconds(60));
+    assert!(send(&served, &logout(&site, "5").sign()).await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
+async fn a_logout_is_checked_also_where_the_gate_only_observes() {
+    let site = Site::new();
+    let gate = site.builder().danger_observe(UnixTime::from_secs(NOW + 3_600));
+    let served = serve_by(&site, gate, desk(&site)).await;
+    assert!(send(&served, &logout(&Site::new(), "1").sign()).await.starts_with("HTTP/1.1 400 "));
+    assert!(send(&served, &logout(&site, "1").sign()).await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
+async fn layers_that_are_stacked_by_hand_let_it_work_and_anywhere_else_it_refuses() {
+    let site = Site::new();
+    let service = desk(&site).build().unwrap();
+    let table = RouteTable::new([service.route()]).unwrap();
+    let routes = MatchRouteLayer::builder(table).edge(EdgeRules::default().danger_plaintext());
+    let routes = routes.context(Context::new(site.clock.shared())).build();
+    let read = ReadPayloadLayer::builder().context(Context::new(site.clock.shared())).build();
+    let request = |id| {
+        let request = Request::post(PATH).header("content-type", "application/x-www-form-urlencoded");
+        request
+            .body(Full::<bytes::Bytes>::from(format!("logout_token={}", logout(&site, id).sign())))
+            .unwrap()
+    };
+    let outside = service.clone().oneshot(request("1")).await.unwrap();
+    let unread = routes.layer(service.clone()).oneshot(request("1")).await.unwrap();
+    assert_eq!(
+        (outside.status(), unread.status()),
+        (StatusCode::INTERNAL_SERVER_ERROR, StatusCode::INTERNAL_SERVER_ERROR)
+    );
+    let answer = outside.into_body().collect().await.unwrap().to_bytes();
+    assert!(String::from_utf8_lossy(&answer).contains("not configured correctly"));
+    let elsewhere = portcullis::route::Route::post(PATH)
+        .danger_opaque_body(["application/x-www-form-urlencoded"], 20_000)
+        .scope("any");
+    let elsewhere = RouteTable::new([elsewhere]).unwrap();
+    let elsewhere = MatchRouteLayer::builder(elsewhere).edge(EdgeRules::default().danger_plaintext()).build();
+    let elsewhere = elsewhere.layer(read.layer(service.clone())).oneshot(request("1")).await.unwrap();
+    assert_eq!(elsewhere.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let taken = routes.layer(read.layer(service)).oneshot(request("1")).await.unwrap();
+    assert_eq!(taken.status(), StatusCode::OK, "none of the others used its jti up");
+}
+
+#[test]
+fn the_posture_names_the_issuers_whose_logouts_count_and_the_gate_uses_their_list() {
+    let site = Site::new();
+    let gate = || site.builder().back_channel_logout(desk(&site).build().unwrap());
+    let gate_of_one = gate().build().unwrap();
+    let posture = gate_of_one.posture().to_string();
+    assert!(
+        posture.contains("logouts of https://issuer.test (1 fixed keys) at /backchannel-logout"),
+        "{posture}"
+    );
+    assert!(posture.contains("signed form") && !posture.contains("UNREAD"), "{posture}");
+    let other = gate().revocations(Revocations::new()).build().unwrap_err();
+    assert!(matches!(other.kind(), GateErrorKind::TwoRevocations), "{other}");
+    let longer = desk(&site).credential_lifetime(seconds(7_200)).build().unwrap();
+    let longer = site.builder().back_channel_logout(longer).build().unwrap();
+    assert_ne!(longer.posture().generation, gate_of_one.posture().generation);
 }

@@ -95,11 +95,11 @@ impl Site {
 
     /// Serves `gate`, and gives the handler's side of each answer to the test.
     pub(crate) async fn serve(&self, gate: &Gate) -> Served {
-        self.serve_beside(gate, Router::new()).await
+        self.serve_with(gate, Router::new()).await
     }
 
-    /// The same, with routes that stand beside the gate.
-    pub(crate) async fn serve_beside(&self, gate: &Gate, beside: Router) -> Served {
+    /// The same, with more routes behind the gate.
+    pub(crate) async fn serve_with(&self, gate: &Gate, more: Router) -> Served {
         let (tell, answers) = unbounded_channel();
         let streaming = move |content_type: &'static str| {
             let tell = tell.clone();
@@ -113,11 +113,11 @@ impl Site {
         let app = Router::new()
             .route("/v1/chat/completions", streaming("text/event-stream"))
             .route("/v1/messages", streaming("text/event-stream"))
-            .route("/api/chat", streaming("application/x-ndjson"));
+            .route("/api/chat", streaming("application/x-ndjson"))
+            .merge(more);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let service = beside.fallback_service(gate.protect(app));
-        let service = service.into_make_service_with_connect_info::<SocketAddr>();
+        let service = gate.protect(app).into_make_service_with_connect_info();
         let server = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
         Served { address, answers, server }
     }

@@ -156,6 +156,7 @@ pub(super) struct IntrospectionSection {
     pub(super) private_key_file: Option<String>,
     pub(super) certificate_file: Option<String>,
     pub(super) certificate_key_file: Option<String>,
+    pub(super) scope_claim: Option<String>,
     pub(super) plan_claim: Option<String>,
     pub(super) tenant_claim: Option<String>,
     pub(super) roles_claim: Option<String>,

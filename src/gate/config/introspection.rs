@@ -5,7 +5,7 @@ use super::{Config, ConfigError, ConfigErrorKind};
 use crate::fetch::{HttpsClient, HttpsClientBuilder};
 use crate::jose::SigningKey;
 use crate::jwt::{ClientAuthentication, Introspection, TrustedIssuer, VerifyJwtLayer};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use std::fs;
 use toml::Spanned;
 
@@ -26,12 +26,16 @@ impl Asking {
         if by_certificate != set.certificate_key_file.is_some() {
             return config.source.refuse(span, "certificate_file and certificate_key_file go together");
         }
-        let text = |file: &str| {
+        let unreadable = |file: &str, problem: String| {
             let path = config.folder.join(file);
-            fs::read_to_string(&path).map_err(|error| {
-                let problem = format!("the file {} cannot be read: {error}", path.display());
-                config.source.error(span.clone(), ConfigErrorKind::File { path, problem })
-            })
+            let problem = format!("the file {} cannot be read: {problem}", path.display());
+            config.source.error(span.clone(), ConfigErrorKind::File { path, problem })
+        };
+        let bytes = |file: &str| {
+            fs::read(config.folder.join(file)).map_err(|error| unreadable(file, error.to_string()))
+        };
+        let text = |file: &str| {
+            String::from_utf8(bytes(file)?).map_err(|_| unreadable(file, "it is no text".to_owned()))
         };
         let refuse = |problem: String| config.source.error(span.clone(), ConfigErrorKind::Value(problem));
         let mut fetch = HttpsClient::builder();
@@ -46,10 +50,12 @@ impl Asking {
         let client = match (&set.client_secret_file, &set.private_key_file, &set.certificate_file) {
             (Some(file), ..) => ClientAuthentication::secret(id, secret(text(file)?)),
             (None, Some(file), _) => {
-                let path = config.folder.join(file);
-                let key = fs::read(&path).ok().and_then(|der| SigningKey::from_pkcs8(&der).ok());
-                let problem = "private_key_file: holds no Ed25519 or P-256 key in PKCS #8, in DER";
-                let key = key.ok_or_else(|| refuse(problem.to_owned()))?;
+                let bytes: SecretSlice<u8> = bytes(file)?.into();
+                let key = signing_key(bytes.expose_secret()).ok_or_else(|| {
+                    let problem = "private_key_file: holds no Ed25519 or P-256 key in PKCS #8, in PEM or DER; `openssl pkcs8 \
+                                   -topk8 -nocrypt` writes others so";
+                    refuse(problem.to_owned())
+                })?;
                 ClientAuthentication::private_key(id, key, Some(&set.issuer))
             }
             (None, None, Some(chain)) => {
@@ -63,6 +69,9 @@ impl Asking {
         };
         let mut issuer = TrustedIssuer::new(set.issuer.as_str());
         issuer = set.audiences.iter().fold(issuer, |issuer, audience| issuer.audience(audience.as_str()));
+        if let Some(pointer) = &set.scope_claim {
+            issuer = issuer.scope_claim(pointer.as_str());
+        }
         if let Some(pointer) = &set.plan_claim {
             issuer = issuer.plan_claim(pointer.as_str());
         }
@@ -85,8 +94,14 @@ impl Asking {
     }
 }
 
+/// In DER or in PEM: none is the other.
+fn signing_key(bytes: &[u8]) -> Option<SigningKey> {
+    let in_pem = || SigningKey::from_pkcs8_pem(std::str::from_utf8(bytes).ok()?).ok();
+    SigningKey::from_pkcs8(bytes).ok().or_else(in_pem)
+}
+
 /// A file of one line, whose end belongs to the editor.
 fn secret(text: String) -> SecretString {
     let text = SecretString::from(text);
-    secrecy::ExposeSecret::expose_secret(&text).trim_end_matches(['\r', '\n']).into()
+    text.expose_secret().trim_end_matches(['\r', '\n']).into()
 }

@@ -1,5 +1,6 @@
+use super::desk::Desk;
 use super::replay::Replays;
-use super::service::{BackChannelLogout, Desk};
+use super::service::BackChannelLogout;
 use crate::clock::{SharedClock, SystemClock};
 use crate::jwt::issuer::setting;
 use crate::jwt::{JwtError, TrustedIssuer};
@@ -7,12 +8,14 @@ use crate::principal::Revocations;
 use std::sync::Arc;
 use std::time::Duration;
 
+const PATH: &str = "/backchannel-logout";
 const CREDENTIAL_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Builds a [`BackChannelLogout`].
 #[derive(Clone, Debug)]
 pub struct BackChannelLogoutBuilder {
     pub(super) revocations: Revocations,
+    path: Box<str>,
     issuers: Vec<TrustedIssuer>,
     credential_lifetime: Duration,
     plain_type: bool,
@@ -23,11 +26,18 @@ impl BackChannelLogoutBuilder {
     pub(super) fn new(revocations: Revocations) -> Self {
         Self {
             revocations,
+            path: PATH.into(),
             issuers: Vec::new(),
             credential_lifetime: CREDENTIAL_LIFETIME,
             plain_type: false,
             clock: SystemClock::shared(),
         }
+    }
+
+    /// The path that the issuer is given as `backchannel_logout_uri`; `/backchannel-logout` unless set.
+    pub fn path(mut self, path: impl Into<Box<str>>) -> Self {
+        self.path = path.into();
+        self
     }
 
     /// Believes this issuer. Its audience is the client that this service is at the issuer (`client_id`); its keys and algorithms
@@ -61,6 +71,9 @@ impl BackChannelLogoutBuilder {
     /// # Errors
     /// [`Setting`](crate::jwt::JwtErrorKind::Setting), which names the setting that is missing or wrong.
     pub fn build(self) -> Result<BackChannelLogout, JwtError> {
+        if !self.path.starts_with('/') || self.path.contains(['{', '}', '?', '#']) {
+            return Err(setting("path", "write one exact path, such as /backchannel-logout"));
+        }
         if self.issuers.is_empty() {
             return Err(setting("issuer", "trust at least one issuer"));
         }
@@ -75,6 +88,7 @@ impl BackChannelLogoutBuilder {
             return Err(setting("credential_lifetime", "choose more than zero"));
         }
         Ok(BackChannelLogout::new(Arc::new(Desk {
+            path: self.path,
             revocations: self.revocations,
             issuers: self.issuers,
             credential_lifetime: self.credential_lifetime,

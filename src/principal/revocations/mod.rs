@@ -232,7 +232,6 @@ impl Revocations {
     }
 
     /// Whether both are the same list.
-    #[cfg(feature = "tls")]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
