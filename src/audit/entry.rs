@@ -2,7 +2,8 @@ use crate::clock::UnixTime;
 use crate::exchange::{End, Exchange, PeerFacts, Record, RequestId, StepId, UnreadFacts};
 use crate::payload::{Coverage, Finding};
 use crate::principal::{
-    AddressPrefix, Application, ClientAddress, Hex, PeerCertificate, Principal, Subject, TenantId,
+    AddressPrefix, Application, ClientAddress, CredentialRoot, Hex, PeerCertificate, Principal, Subject,
+    TenantId, Withheld,
 };
 use crate::refusal::{Refusal, RefusalKind, escaped};
 use crate::route::Route;
@@ -212,13 +213,19 @@ impl Serialize for Who<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(who, record) = self;
         let credential = record.credential.as_ref();
-        let actors: Vec<String> =
-            who.actors().iter().map(|actor| format!("{} of {}", actor.id(), actor.issuer())).collect();
+        let actors: Vec<String> = who.actors().iter().map(ToString::to_string).collect();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("issuer", &who.subject().map(Subject::issuer))?;
         map.serialize_entry("subject", &who.subject().map(Subject::id))?;
         map.serialize_entry("application", &who.application().map(Application::as_str))?;
         map.serialize_entry("actors", &actors)?;
+        if !who.withheld().is_empty() {
+            let withheld: Vec<_> = who.withheld().iter().map(|held| WithheldRight(held)).collect();
+            map.serialize_entry("withheld", &withheld)?;
+        }
+        if let Some(root) = who.credential().root() {
+            map.serialize_entry("root", &Root(root))?;
+        }
         map.serialize_entry("tenant", &who.tenant().map(TenantId::as_str))?;
         map.serialize_entry("credential", who.credential().method().as_str())?;
         map.serialize_entry("credential_id", &who.credential().identifier())?;
@@ -226,6 +233,30 @@ impl Serialize for Who<'_> {
         map.serialize_entry("algorithm", &credential.and_then(|credential| credential.algorithm))?;
         map.serialize_entry("remembered", &credential.map(|credential| credential.remembered))?;
         map.serialize_entry("bound", &credential.and_then(|credential| credential.bound))?;
+        map.end()
+    }
+}
+
+struct WithheldRight<'a>(&'a Withheld);
+
+impl Serialize for WithheldRight<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("right", &self.0.right.to_string())?;
+        map.serialize_entry("lacked_by", &self.0.actor.to_string())?;
+        map.end()
+    }
+}
+
+struct Root<'a>(&'a CredentialRoot);
+
+impl Serialize for Root<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("issuer", self.0.subject().issuer())?;
+        map.serialize_entry("subject", self.0.subject().id())?;
+        map.serialize_entry("credential_id", &self.0.credential().identifier())?;
+        map.serialize_entry("session", &self.0.credential().session_id())?;
         map.end()
     }
 }

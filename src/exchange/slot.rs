@@ -5,7 +5,7 @@ use super::pipeline::{Observers, Pipeline};
 use super::{Context, PeerFacts, Ran, Record, RequestId, StepId};
 use crate::clock::{SharedClock, UnixTime};
 use crate::payload::{Document, Edit, PayloadFacts};
-use crate::principal::{ClientAddress, Principal, TlsConnection, Workload};
+use crate::principal::{ClientAddress, Principal, TlsConnection};
 use crate::refusal::{ProblemJson, Refusal, RefusalKind, Rendered, Respond};
 use crate::route::Route;
 use bytes::Bytes;
@@ -33,7 +33,7 @@ struct Inner {
     client: OnceLock<ClientAddress>,
     tls: OnceLock<TlsConnection>,
     route: OnceLock<Arc<Route>>,
-    workload: OnceLock<Workload>,
+    machine: OnceLock<connection::Machine>,
     principal: OnceLock<Principal>,
     state: Mutex<State>,
 }
@@ -87,7 +87,7 @@ impl Exchange {
             client: OnceLock::new(),
             tls: OnceLock::new(),
             route: OnceLock::new(),
-            workload: OnceLock::new(),
+            machine: OnceLock::new(),
             principal: OnceLock::new(),
             state: Mutex::new(State {
                 phase: Phase::Open,

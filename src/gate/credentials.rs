@@ -3,6 +3,7 @@
 #[cfg(feature = "fetch")]
 use crate::jwt::Introspection;
 use crate::jwt::{ApiKey, Authenticate, DpopRules, RequireBinding, VerifyJwtLayerBuilder};
+use crate::principal::Delegation;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ pub(super) struct Credentials {
     pub(super) introspection: Option<Introspection>,
     pub(super) dpop: Option<DpopRules>,
     pub(super) required: RequireBinding,
+    pub(super) delegation: Option<Delegation>,
 }
 
 impl Credentials {
@@ -47,6 +49,9 @@ impl Credentials {
         if let Some(plan) = default_plan {
             layer = layer.default_plan(plan);
         }
+        if let Some(delegation) = self.delegation {
+            layer = layer.delegation(delegation);
+        }
         layer.require_binding(self.required)
     }
 
@@ -70,6 +75,10 @@ impl Credentials {
             line(format!("{dpop}"));
         }
         line(format!("{}", self.required));
+        match &self.delegation {
+            Some(delegation) => line(delegation.to_string()),
+            None => line("nobody acts for others: a credential with act is refused".to_owned()),
+        }
         if !self.api_keys.is_empty() {
             let count = self.api_keys.len();
             line(format!("API KEYS: {count}, THE WEAKEST KIND, good for whoever holds one"));

@@ -16,7 +16,7 @@ use super::verify::Verifier;
 use super::{ApiKey, Authenticate, DpopRules, JwtError, ProtectedResource, RequireBinding, TrustedIssuer};
 use crate::clock::HighWater;
 use crate::exchange::{Checked, Context, Step, StepLayer};
-use crate::principal::{PlanName, Revocations};
+use crate::principal::{Delegation, PlanName, Revocations};
 
 const REMEMBER_FOR: Duration = Duration::from_secs(5 * 60);
 const REMEMBER_ENTRIES: usize = 128 * 1024;
@@ -47,6 +47,7 @@ impl VerifyJwtLayer {
             remember_entries: REMEMBER_ENTRIES,
             remember_bytes: REMEMBER_BYTES,
             revocations: Revocations::new(),
+            delegation: None,
             context: Context::default(),
         }
     }
@@ -80,6 +81,7 @@ pub struct VerifyJwtLayerBuilder {
     remember_entries: usize,
     remember_bytes: usize,
     revocations: Revocations,
+    delegation: Option<Delegation>,
     context: Context,
 }
 
@@ -170,6 +172,12 @@ impl VerifyJwtLayerBuilder {
         self
     }
 
+    /// Who may act for others (RFC 8693 §4.1). Without this, a credential with `act` is refused.
+    pub fn delegation(mut self, delegation: Delegation) -> Self {
+        self.delegation = Some(delegation);
+        self
+    }
+
     /// Leaves the credential in the request for the handler. Whatever logs or forwards headers there leaks it.
     pub fn danger_pass_credential_inward(mut self) -> Self {
         self.credential_passes = true;
@@ -214,6 +222,9 @@ impl VerifyJwtLayerBuilder {
                 ));
             }
         }
+        if let Some(problem) = self.delegation.as_ref().and_then(Delegation::problem) {
+            return Err(setting("delegation", &problem));
+        }
         let challenges = Challenges::new(&self.realm, metadata.as_deref())?;
         let verifier = Verifier {
             issuers: self.issuers,
@@ -237,6 +248,7 @@ impl VerifyJwtLayerBuilder {
                 required: self.required,
                 default_plan: self.default_plan,
                 revocations: self.revocations,
+                delegation: self.delegation,
             }),
             host: self.host,
             api_key_header: self.api_key_header,

@@ -178,15 +178,11 @@ impl RequirePeer {
             return Err(forbidden(format!("{} is not one of the workloads of this route", workload.id()))
                 .rule("peer:route"));
         }
-        if *route.access() != Access::Machines {
-            return exchange.set_workload(workload);
+        exchange.set_workload(workload, self.rules.plan.clone())?;
+        match (route.access(), exchange.machine()) {
+            (Access::Machines, Some(machine)) => exchange.set_principal(machine),
+            _ => Ok(()),
         }
-        exchange.set_workload(workload.clone())?;
-        let mut principal = Principal::of_workload(workload);
-        if let Some(plan) = &self.rules.plan {
-            principal = principal.plan(plan.clone());
-        }
-        exchange.set_principal(principal.build())
     }
 }
 

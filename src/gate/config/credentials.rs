@@ -1,12 +1,13 @@
 //! The kinds of credential beside the JWTs of issuers.
 
 use super::ConfigError;
+use super::delegation::{DelegationSection, delegation};
 use super::file::{ApiKeySection, AuthenticationSection, DpopSection};
 use super::source::Source;
 use super::value::choose;
 use crate::gate::GateBuilder;
 use crate::jwt::{ApiKey, DpopRules, JwtErrorKind, RequireBinding, VerifyJwtLayer};
-use crate::principal::Subject;
+use crate::principal::{Delegation, Subject};
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use std::collections::HashSet;
@@ -23,6 +24,7 @@ pub(super) struct Credentials {
     required: RequireBinding,
     dpop: Option<DpopRules>,
     api_keys: Vec<ApiKey>,
+    delegation: Option<Delegation>,
 }
 
 impl Credentials {
@@ -30,12 +32,14 @@ impl Credentials {
         source: &Source,
         section: AuthenticationSection,
         api_keys: Vec<Spanned<ApiKeySection>>,
+        acting: Option<Spanned<DelegationSection>>,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             api_key_header: section.accept_api_key_header,
             required: section.require_binding.0,
             dpop: section.dpop.map(|section| dpop(source, section)).transpose()?,
             api_keys: keys(source, api_keys)?,
+            delegation: acting.map(|section| delegation(source, section)).transpose()?,
         })
     }
 
@@ -50,6 +54,9 @@ impl Credentials {
         builder = self.api_keys.iter().cloned().fold(builder, GateBuilder::api_key);
         if let Some(rules) = &self.dpop {
             builder = builder.dpop(rules.clone());
+        }
+        if let Some(delegation) = &self.delegation {
+            builder = builder.delegation(delegation.clone());
         }
         builder.require_binding(self.required.clone())
     }
