@@ -4,7 +4,6 @@ use std::time::Duration;
 use tower_layer::Layer;
 
 use super::api_key::ApiKeys;
-use super::cache::SeenCredentials;
 use super::challenge::Challenges;
 #[cfg(feature = "fetch")]
 use super::introspect::Introspection;
@@ -16,6 +15,7 @@ use super::verify::Verifier;
 use super::{ApiKey, Authenticate, DpopRules, JwtError, ProtectedResource, RequireBinding, TrustedIssuer};
 use crate::clock::HighWater;
 use crate::exchange::{Checked, Context, Step, StepLayer};
+use crate::jose::seen::SeenCredentials;
 use crate::principal::{PlanName, Revocations};
 
 const REMEMBER_FOR: Duration = Duration::from_secs(5 * 60);

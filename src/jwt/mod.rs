@@ -61,7 +61,6 @@
 mod api_key;
 mod authenticate;
 mod bearer;
-mod cache;
 mod challenge;
 mod claims;
 mod confirmation;
@@ -96,7 +95,9 @@ pub use dpop::DpopRules;
 pub use error::{JwtError, JwtErrorKind};
 pub use file::JwksFile;
 #[cfg(feature = "fetch")]
-pub use introspect::{ClientAuthentication, Introspection};
+pub use crate::jose::ClientAuthentication;
+#[cfg(feature = "fetch")]
+pub use introspect::Introspection;
 pub use issuer::TrustedIssuer;
 #[cfg(feature = "fetch")]
 pub use jwks::{Jwks, JwksBuilder};
