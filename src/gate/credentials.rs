@@ -14,6 +14,7 @@ pub(super) struct Credentials {
     pub(super) introspection: Option<Introspection>,
     pub(super) dpop: Option<DpopRules>,
     pub(super) required: RequireBinding,
+    pub(super) keep: bool,
 }
 
 impl Credentials {
@@ -47,6 +48,9 @@ impl Credentials {
         if let Some(plan) = default_plan {
             layer = layer.default_plan(plan);
         }
+        if self.keep {
+            layer = layer.keep_credential();
+        }
         layer.require_binding(self.required)
     }
 
@@ -70,6 +74,9 @@ impl Credentials {
             line(format!("{dpop}"));
         }
         line(format!("{}", self.required));
+        if self.keep {
+            line("kept with its request, as a secret, for calls on the caller's behalf".to_owned());
+        }
         if !self.api_keys.is_empty() {
             let count = self.api_keys.len();
             line(format!("API KEYS: {count}, THE WEAKEST KIND, good for whoever holds one"));

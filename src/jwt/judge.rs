@@ -31,6 +31,7 @@ pub(super) struct Judge {
     pub(super) required: RequireBinding,
     pub(super) default_plan: Option<PlanName>,
     pub(super) revocations: Revocations,
+    pub(super) keep_credential: bool,
 }
 
 impl Judge {
@@ -197,7 +198,12 @@ impl Judge {
         self.check_revocation(principal)?;
         self.check_binding(principal, confirmation, shown, exchange)?;
         facts.bound = confirmation.name();
-        exchange.set_principal(principal.clone())?;
+        let mut principal = principal.clone();
+        // Nobody exchanges a static key.
+        if self.keep_credential && principal.credential().method() != AuthenticationMethod::ApiKey {
+            principal = principal.presenting(shown.credential());
+        }
+        exchange.set_principal(principal)?;
         exchange.record(|record| record.credential = Some(facts));
         Ok(())
     }

@@ -43,6 +43,7 @@ impl VerifyJwtLayer {
             required: RequireBinding::default(),
             default_plan: None,
             credential_passes: false,
+            keep_credential: false,
             remember_for: REMEMBER_FOR,
             remember_entries: REMEMBER_ENTRIES,
             remember_bytes: REMEMBER_BYTES,
@@ -76,6 +77,7 @@ pub struct VerifyJwtLayerBuilder {
     required: RequireBinding,
     default_plan: Option<PlanName>,
     credential_passes: bool,
+    keep_credential: bool,
     remember_for: Duration,
     remember_entries: usize,
     remember_bytes: usize,
@@ -176,6 +178,13 @@ impl VerifyJwtLayerBuilder {
         self
     }
 
+    /// Keeps the credential with the principal of its request, as a secret, to be exchanged for one that is good at the next service.
+    /// Without this it does not outlive its check.
+    pub fn keep_credential(mut self) -> Self {
+        self.keep_credential = true;
+        self
+    }
+
     /// Shares clock and request ids with the other layers of the stack.
     pub fn context(mut self, context: Context) -> Self {
         self.context = context;
@@ -237,6 +246,7 @@ impl VerifyJwtLayerBuilder {
                 required: self.required,
                 default_plan: self.default_plan,
                 revocations: self.revocations,
+                keep_credential: self.keep_credential,
             }),
             host: self.host,
             api_key_header: self.api_key_header,

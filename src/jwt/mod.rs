@@ -24,7 +24,8 @@
 //!    by, credentials of that issuer are 503, and none passes.
 //! 9. The caller learns that a credential does not hold or has expired. Why stands in the refusal's private cause.
 //! 10. What has expired stays expired when the machine's clock steps back; what has not begun by the clock has not begun.
-//! 11. The credential, its proof and API keys are taken out of the request before the handler sees it.
+//! 11. The credential, its proof and API keys are taken out of the request before the handler sees it. The principal has the
+//!     credential, as a secret, only where it is [kept](VerifyJwtLayerBuilder::keep_credential).
 //! 12. An [`ApiKey`] is found by its SHA-256 alone. A [login of the host's own](Authenticate) may say who asks instead.
 //!     An opaque credential is asked about at its issuer (`Introspection`, RFC 7662; feature `fetch`).
 //! 13. A credential that does not hold is noted in the record, for the flood check to charge its sender.

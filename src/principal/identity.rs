@@ -1,6 +1,6 @@
 use super::{
-    ActorChain, Application, PeerCertificate, PlanName, RoleSet, ScopeSet, Subject, TenantId, Workload,
-    WorkloadId,
+    ActorChain, Application, AuthenticationMethod, PeerCertificate, PlanName, PresentedCredential, RoleSet,
+    ScopeSet, Subject, TenantId, Workload, WorkloadId,
 };
 use crate::clock::UnixTime;
 use std::sync::Arc;
@@ -13,6 +13,8 @@ pub struct Principal {
     facts: Arc<Facts>,
     /// Beside the facts, which are remembered with a credential: it comes from the connection.
     workload: Option<Workload>,
+    /// Not remembered, either: one principal comes with many credentials.
+    pub(super) presented: Option<PresentedCredential>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,13 +32,13 @@ struct Facts {
 impl Principal {
     /// A principal for `subject`, known by `credential`. Only what has been verified belongs in it.
     pub fn builder(subject: Subject, credential: Credential) -> PrincipalBuilder {
-        PrincipalBuilder { facts: Facts::new(Some(subject), credential), workload: None }
+        PrincipalBuilder { facts: Facts::new(Some(subject), credential), workload: None, presented: None }
     }
 
     /// A machine that asks for itself, known by its certificate.
     pub fn of_workload(workload: Workload) -> PrincipalBuilder {
         let credential = Credential::of_certificate(workload.certificate());
-        PrincipalBuilder { facts: Facts::new(None, credential), workload: Some(workload) }
+        PrincipalBuilder { facts: Facts::new(None, credential), workload: Some(workload), presented: None }
     }
 
     /// The user; `None` when a machine asks for itself.
@@ -167,6 +169,7 @@ impl Facts {
 pub struct PrincipalBuilder {
     facts: Facts,
     workload: Option<Workload>,
+    pub(super) presented: Option<PresentedCredential>,
 }
 
 impl PrincipalBuilder {
@@ -214,7 +217,7 @@ impl PrincipalBuilder {
 
     /// The principal.
     pub fn build(self) -> Principal {
-        Principal { facts: Arc::new(self.facts), workload: self.workload }
+        Principal { facts: Arc::new(self.facts), workload: self.workload, presented: self.presented }
     }
 }
 
@@ -362,37 +365,5 @@ impl Credential {
     /// The thumbprint of the key that signed it.
     pub fn key_thumbprint(&self) -> Option<&[u8; 32]> {
         self.key.as_ref()
-    }
-}
-
-/// The kind of credential that a [`Principal`] was known by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AuthenticationMethod {
-    /// A JWT whose signature and claims were checked.
-    Jwt,
-    /// A certificate whose key the other end of the connection holds.
-    Certificate,
-    /// An opaque credential that its issuer was asked about.
-    Introspection,
-    /// A static key, of which only the SHA-256 is known: the weakest kind.
-    ApiKey,
-    /// The host application vouches for the principal.
-    Host,
-    /// A test said so; exists only in requests made by the `testing` feature.
-    Asserted,
-}
-
-impl AuthenticationMethod {
-    /// The method as one lower-case word, for records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Jwt => "jwt",
-            Self::Certificate => "certificate",
-            Self::Introspection => "introspection",
-            Self::ApiKey => "api_key",
-            Self::Host => "host",
-            Self::Asserted => "asserted",
-        }
     }
 }
