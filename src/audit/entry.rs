@@ -66,7 +66,8 @@ impl AuditEntry {
             client_request_id: exchange.client_request_id().map(Into::into),
             client: exchange.client(),
             route: exchange.route().cloned(),
-            principal: exchange.principal().cloned(),
+            // Records wait, and are handed to sinks.
+            principal: exchange.principal().cloned().map(Principal::without_presented),
             end,
             refusal: exchange.refusal(),
             record: exchange.record(|record| record.clone()),

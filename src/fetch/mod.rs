@@ -35,6 +35,7 @@ mod builder;
 mod client;
 mod connect;
 mod error;
+mod flight;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ mod tls;
 pub use builder::HttpsClientBuilder;
 pub use client::HttpsClient;
 pub use error::{FetchError, FetchErrorKind};
+pub(crate) use flight::SingleFlight;
 
 use bytes::Bytes;
 use http::{Request, Response};

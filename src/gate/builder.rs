@@ -290,6 +290,13 @@ impl GateBuilder {
         self
     }
 
+    /// Keeps each caller's credential with its principal, as a secret, while the request runs: for a handler that acts on the
+    /// caller's behalf at another service. It does not outlive its check when not called.
+    pub fn keep_credential(mut self) -> Self {
+        self.credentials.keep = true;
+        self
+    }
+
     /// Adds a plan: what a caller whose credential names it may use.
     pub fn plan(mut self, plan: Plan) -> Self {
         self.plans.push(plan);

@@ -16,6 +16,7 @@ pub(super) struct Credentials {
     pub(super) dpop: Option<DpopRules>,
     pub(super) required: RequireBinding,
     pub(super) delegation: Option<Delegation>,
+    pub(super) keep: bool,
 }
 
 impl Credentials {
@@ -52,6 +53,9 @@ impl Credentials {
         if let Some(delegation) = self.delegation {
             layer = layer.delegation(delegation);
         }
+        if self.keep {
+            layer = layer.keep_credential();
+        }
         layer.require_binding(self.required)
     }
 
@@ -78,6 +82,9 @@ impl Credentials {
         match &self.delegation {
             Some(delegation) => line(delegation.to_string()),
             None => line("nobody acts for others: a credential with act is refused".to_owned()),
+        }
+        if self.keep {
+            line("kept with its request, as a secret, for calls on the caller's behalf".to_owned());
         }
         if !self.api_keys.is_empty() {
             let count = self.api_keys.len();

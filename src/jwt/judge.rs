@@ -32,6 +32,7 @@ pub(super) struct Judge {
     pub(super) default_plan: Option<PlanName>,
     pub(super) revocations: Revocations,
     pub(super) delegation: Option<Delegation>,
+    pub(super) keep_credential: bool,
 }
 
 impl Judge {
@@ -208,7 +209,12 @@ impl Judge {
         self.check_revocation(principal)?;
         self.check_binding(principal, confirmation, shown, exchange)?;
         facts.bound = confirmation.name();
-        exchange.set_principal(self.check_actors(principal, exchange)?)?;
+        let mut principal = self.check_actors(principal, exchange)?;
+        // Nobody exchanges a static key.
+        if self.keep_credential && principal.credential().method() != AuthenticationMethod::ApiKey {
+            principal = principal.presenting(shown.credential());
+        }
+        exchange.set_principal(principal)?;
         exchange.record(|record| record.credential = Some(facts));
         Ok(())
     }

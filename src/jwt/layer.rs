@@ -4,7 +4,6 @@ use std::time::Duration;
 use tower_layer::Layer;
 
 use super::api_key::ApiKeys;
-use super::cache::SeenCredentials;
 use super::challenge::Challenges;
 #[cfg(feature = "fetch")]
 use super::introspect::Introspection;
@@ -16,6 +15,7 @@ use super::verify::Verifier;
 use super::{ApiKey, Authenticate, DpopRules, JwtError, ProtectedResource, RequireBinding, TrustedIssuer};
 use crate::clock::HighWater;
 use crate::exchange::{Checked, Context, Step, StepLayer};
+use crate::jose::seen::SeenCredentials;
 use crate::principal::{Delegation, PlanName, Revocations};
 
 const REMEMBER_FOR: Duration = Duration::from_secs(5 * 60);
@@ -43,6 +43,7 @@ impl VerifyJwtLayer {
             required: RequireBinding::default(),
             default_plan: None,
             credential_passes: false,
+            keep_credential: false,
             remember_for: REMEMBER_FOR,
             remember_entries: REMEMBER_ENTRIES,
             remember_bytes: REMEMBER_BYTES,
@@ -77,6 +78,7 @@ pub struct VerifyJwtLayerBuilder {
     required: RequireBinding,
     default_plan: Option<PlanName>,
     credential_passes: bool,
+    keep_credential: bool,
     remember_for: Duration,
     remember_entries: usize,
     remember_bytes: usize,
@@ -184,6 +186,13 @@ impl VerifyJwtLayerBuilder {
         self
     }
 
+    /// Keeps the credential with the principal of its request, as a secret, to be exchanged for one that is good at the next service.
+    /// Without this it does not outlive its check.
+    pub fn keep_credential(mut self) -> Self {
+        self.keep_credential = true;
+        self
+    }
+
     /// Shares clock and request ids with the other layers of the stack.
     pub fn context(mut self, context: Context) -> Self {
         self.context = context;
@@ -249,6 +258,7 @@ impl VerifyJwtLayerBuilder {
                 default_plan: self.default_plan,
                 revocations: self.revocations,
                 delegation: self.delegation,
+                keep_credential: self.keep_credential,
             }),
             host: self.host,
             api_key_header: self.api_key_header,

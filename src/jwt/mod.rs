@@ -23,7 +23,8 @@
 //!    by, credentials of that issuer are 503, and none passes.
 //! 9. The caller learns that a credential does not hold or has expired. Why stands in the refusal's private cause.
 //! 10. What has expired stays expired when the machine's clock steps back; what has not begun by the clock has not begun.
-//! 11. The credential, its proof and API keys are taken out of the request before the handler sees it.
+//! 11. The credential, its proof and API keys are taken out of the request before the handler sees it. The principal has the
+//!     credential, as a secret, only where it is [kept](VerifyJwtLayerBuilder::keep_credential).
 //! 12. An [`ApiKey`] is found by its SHA-256 alone. A [login of the host's own](Authenticate) may say who asks instead.
 //!     An opaque credential is asked about at its issuer (`Introspection`, RFC 7662; feature `fetch`).
 //! 13. A credential with `act` (RFC 8693 §4.1), however it was checked, is refused unless a [`Delegation`](crate::principal::Delegation)
@@ -64,7 +65,6 @@ mod actors;
 mod api_key;
 mod authenticate;
 mod bearer;
-mod cache;
 mod challenge;
 mod claims;
 mod confirmation;
@@ -92,6 +92,8 @@ mod step;
 mod tests;
 mod verify;
 
+#[cfg(feature = "fetch")]
+pub use crate::jose::ClientAuthentication;
 pub use api_key::{ApiKey, NewApiKey};
 pub use authenticate::{Authenticate, Authentication, PendingAuthentication};
 pub use confirmation::RequireBinding;
@@ -99,7 +101,7 @@ pub use dpop::DpopRules;
 pub use error::{JwtError, JwtErrorKind};
 pub use file::JwksFile;
 #[cfg(feature = "fetch")]
-pub use introspect::{ClientAuthentication, Introspection};
+pub use introspect::Introspection;
 pub use issuer::TrustedIssuer;
 #[cfg(feature = "fetch")]
 pub use jwks::{Jwks, JwksBuilder};

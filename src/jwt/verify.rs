@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cache::{Fingerprint, SeenCredentials};
 use super::claims::{Accepted, Claims, Times};
 use super::confirmation::Confirmation;
 use super::keys::{KeySource, PendingRefresh, Refresh};
 use super::shared::Shared;
 use super::{JwtError, JwtErrorKind, TrustedIssuer};
 use crate::clock::{HighWater, SharedClock, UnixTime};
+use crate::jose::seen::{Fingerprint, SeenCredentials};
 use crate::jose::{Algorithm, JoseErrorKind, Jws, JwsType, KeySet, json};
 use crate::principal::Principal;
 

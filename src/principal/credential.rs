@@ -1,4 +1,4 @@
-use super::{PeerCertificate, Subject};
+use super::{AuthenticationMethod, PeerCertificate, Subject};
 use crate::clock::UnixTime;
 use std::sync::Arc;
 use std::time::Duration;
@@ -185,37 +185,5 @@ impl Credential {
     /// The thumbprint of the key that signed it.
     pub fn key_thumbprint(&self) -> Option<&[u8; 32]> {
         self.key.as_ref()
-    }
-}
-
-/// The kind of credential that a [`Principal`] was known by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AuthenticationMethod {
-    /// A JWT whose signature and claims were checked.
-    Jwt,
-    /// A certificate whose key the other end of the connection holds.
-    Certificate,
-    /// An opaque credential that its issuer was asked about.
-    Introspection,
-    /// A static key, of which only the SHA-256 is known: the weakest kind.
-    ApiKey,
-    /// The host application vouches for the principal.
-    Host,
-    /// A test said so; exists only in requests made by the `testing` feature.
-    Asserted,
-}
-
-impl AuthenticationMethod {
-    /// The method as one lower-case word, for records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Jwt => "jwt",
-            Self::Certificate => "certificate",
-            Self::Introspection => "introspection",
-            Self::ApiKey => "api_key",
-            Self::Host => "host",
-            Self::Asserted => "asserted",
-        }
     }
 }

@@ -1,6 +1,6 @@
 use super::{
-    Actor, ActorChain, Application, AuthenticationMethod, Credential, PlanName, RoleSet, ScopeSet, Subject,
-    TenantId, Withheld, Workload, WorkloadId,
+    Actor, ActorChain, Application, AuthenticationMethod, Credential, PlanName, PresentedCredential, RoleSet,
+    ScopeSet, Subject, TenantId, Withheld, Workload, WorkloadId,
 };
 use std::sync::Arc;
 
@@ -11,6 +11,8 @@ pub struct Principal {
     facts: Arc<Facts>,
     /// Beside the facts, which are remembered with a credential: it comes from the connection.
     workload: Option<Workload>,
+    /// Not remembered, either: one principal comes with many credentials.
+    pub(super) presented: Option<PresentedCredential>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,13 +32,13 @@ struct Facts {
 impl Principal {
     /// A principal for `subject`, known by `credential`. Only what has been verified belongs in it.
     pub fn builder(subject: Subject, credential: Credential) -> PrincipalBuilder {
-        PrincipalBuilder { facts: Facts::new(Some(subject), credential), workload: None }
+        PrincipalBuilder { facts: Facts::new(Some(subject), credential), workload: None, presented: None }
     }
 
     /// A machine that asks for itself, known by its certificate.
     pub fn of_workload(workload: Workload) -> PrincipalBuilder {
         let credential = Credential::of_certificate(workload.certificate());
-        PrincipalBuilder { facts: Facts::new(None, credential), workload: Some(workload) }
+        PrincipalBuilder { facts: Facts::new(None, credential), workload: Some(workload), presented: None }
     }
 
     /// The user; `None` when a machine asks for itself.
@@ -194,6 +196,7 @@ impl Facts {
 pub struct PrincipalBuilder {
     facts: Facts,
     workload: Option<Workload>,
+    pub(super) presented: Option<PresentedCredential>,
 }
 
 impl PrincipalBuilder {
@@ -247,6 +250,6 @@ impl PrincipalBuilder {
 
     /// The principal.
     pub fn build(self) -> Principal {
-        Principal { facts: Arc::new(self.facts), workload: self.workload }
+        Principal { facts: Arc::new(self.facts), workload: self.workload, presented: self.presented }
     }
 }

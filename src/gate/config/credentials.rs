@@ -21,6 +21,7 @@ const KEYS_ISSUER: &str = "api-keys";
 #[derive(Default)]
 pub(super) struct Credentials {
     api_key_header: bool,
+    keep: bool,
     required: RequireBinding,
     dpop: Option<DpopRules>,
     api_keys: Vec<ApiKey>,
@@ -36,6 +37,7 @@ impl Credentials {
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             api_key_header: section.accept_api_key_header,
+            keep: section.keep_credential,
             required: section.require_binding.0,
             dpop: section.dpop.map(|section| dpop(source, section)).transpose()?,
             api_keys: keys(source, api_keys)?,
@@ -50,6 +52,9 @@ impl Credentials {
     pub(super) fn set(&self, mut builder: GateBuilder) -> GateBuilder {
         if self.api_key_header {
             builder = builder.accept_api_key_header();
+        }
+        if self.keep {
+            builder = builder.keep_credential();
         }
         builder = self.api_keys.iter().cloned().fold(builder, GateBuilder::api_key);
         if let Some(rules) = &self.dpop {

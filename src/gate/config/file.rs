@@ -130,6 +130,8 @@ pub(super) struct AuthenticationSection {
     #[serde(default)]
     pub(super) accept_api_key_header: bool,
     #[serde(default)]
+    pub(super) keep_credential: bool,
+    #[serde(default)]
     pub(super) require_binding: Binding,
     pub(super) dpop: Option<Spanned<DpopSection>>,
 }
