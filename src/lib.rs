@@ -70,6 +70,7 @@
 )]
 #![cfg_attr(feature = "fetch", doc = "| [`fetch`] | the one bounded HTTP client |")]
 #![cfg_attr(feature = "axum", doc = "| [`extract`] | axum extractors |")]
+#![cfg_attr(feature = "sts", doc = "| [`sts`] | an exchange of credentials |")]
 #![cfg_attr(
     feature = "testing",
     doc = "| [`testing`] | an issuer, an authority, a clock, a principal of your choice, the suite that every layer passes |"
@@ -86,6 +87,7 @@
 //! | `metrics` | | counters and a histogram through the `metrics` facade |
 //! | `tls` | | client certificates of machines and people, a TLS acceptor and server, TLS for calls to others |
 //! | `spiffe` | | identity and roots from a SPIFFE agent, as they change (brings `tls`) |
+//! | `sts` | | an exchange of credentials (RFC 8693), for those whose identity provider has none |
 //! | `testing` | | `Issuer`, `CertificateAuthority`, `FakeClock`, `as_principal`, the conformance suite for layers |
 //! | `full` | | all of them |
 //!
@@ -121,6 +123,8 @@ pub mod refusal;
 pub mod route;
 #[cfg(feature = "tls")]
 pub mod serve;
+#[cfg(feature = "sts")]
+pub mod sts;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "tls")]

@@ -44,5 +44,7 @@ pub use record::{
 };
 pub use service::{Checked, CheckedFuture, StepLayer};
 pub(crate) use slot::Opened;
+#[cfg(feature = "sts")]
+pub(crate) use slot::client_request_id;
 pub use slot::{Exchange, RequestPayload};
 pub use step::{Check, Decision, Later, Step};

@@ -390,7 +390,7 @@ impl Drop for Opened {
 }
 
 /// The id that came with the request, if it is one and harmless: 1 to 128 of `[A-Za-z0-9._-]`.
-fn client_request_id(parts: &request::Parts) -> Option<Box<str>> {
+pub(crate) fn client_request_id(parts: &request::Parts) -> Option<Box<str>> {
     let mut values = parts.headers.get_all(REQUEST_ID).iter();
     let value = values.next()?.to_str().ok()?;
     let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');

@@ -61,15 +61,17 @@
 //! # }
 //! ```
 
-mod actors;
+pub(crate) mod actors;
 mod api_key;
 mod authenticate;
-mod bearer;
+pub(crate) mod bearer;
 mod challenge;
 mod claims;
 mod confirmation;
 pub mod dpop;
 mod error;
+#[cfg(feature = "sts")]
+pub(crate) mod examine;
 mod file;
 #[cfg(feature = "fetch")]
 pub mod introspect;

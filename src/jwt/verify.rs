@@ -195,6 +195,14 @@ impl Verifier {
         })
     }
 
+    /// The `exp` of a credential that was verified.
+    #[cfg(feature = "sts")]
+    pub(super) fn expires(&self, verified: &Verified) -> UnixTime {
+        let leeway = self.issuers[verified.issuer as usize].leeway.as_nanos();
+        let leeway = u64::try_from(leeway).unwrap_or(u64::MAX);
+        UnixTime::from_nanos(verified.good_until.as_nanos().saturating_sub(leeway))
+    }
+
     fn times(&self) -> Times {
         Times { now: self.clock.now(), latest: self.latest.now(&*self.clock) }
     }

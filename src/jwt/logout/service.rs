@@ -2,20 +2,22 @@ use super::BackChannelLogoutBuilder;
 use super::claims::{Logout, Unverified};
 use super::form;
 use super::replay::Replays;
+use crate::body::{NotGathered, WholeBody, gather};
 use crate::clock::{SharedClock, UnixTime};
 use crate::jose::JoseErrorKind;
+use crate::jwt::bearer::is_form;
 use crate::jwt::keys::Refresh;
 use crate::jwt::{JwtError, JwtErrorKind, KeySource, TrustedIssuer};
 use crate::principal::{Revocations, RevocationsFull, Subject};
 use crate::refusal::escaped;
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body::{Body, Frame, SizeHint};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body;
 use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -53,7 +55,7 @@ impl<B> Service<Request<B>> for BackChannelLogout
 where
     B: Body<Data = Bytes> + Send + 'static,
 {
-    type Response = Response<LogoutBody>;
+    type Response = Response<WholeBody>;
     type Error = Infallible;
     type Future = LogoutFuture;
 
@@ -73,10 +75,10 @@ where
 }
 
 /// The future of a [`BackChannelLogout`].
-pub struct LogoutFuture(Pin<Box<dyn Future<Output = Response<LogoutBody>> + Send>>);
+pub struct LogoutFuture(Pin<Box<dyn Future<Output = Response<WholeBody>> + Send>>);
 
 impl Future for LogoutFuture {
-    type Output = Result<Response<LogoutBody>, Infallible>;
+    type Output = Result<Response<WholeBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx).map(Ok)
@@ -126,35 +128,15 @@ impl Desk {
     }
 
     async fn read<B: Body<Data = Bytes>>(&self, body: B) -> Result<Vec<u8>, Failure> {
-        let mut body = pin!(body);
-        let mut timer = None;
-        let mut form = Vec::new();
-        poll_fn(|cx| {
-            loop {
-                match body.as_mut().poll_frame(cx) {
-                    Poll::Ready(None) => return Poll::Ready(Ok(())),
-                    Poll::Ready(Some(Ok(frame))) => {
-                        let data = frame.into_data().unwrap_or_default();
-                        if form.len() + data.len() > MAX_BODY {
-                            let public = "the request is longer than 16 KiB";
-                            return Poll::Ready(Err(failure(StatusCode::PAYLOAD_TOO_LARGE, public)));
-                        }
-                        form.extend_from_slice(&data);
-                    }
-                    Poll::Ready(Some(Err(_))) => {
-                        return Poll::Ready(Err(failure(StatusCode::BAD_REQUEST, "the request broke off")));
-                    }
-                    Poll::Pending => {
-                        let timer = timer.get_or_insert_with(|| self.clock.sleep(MAX_TIME));
-                        return Pin::new(timer).poll(cx).map(|()| {
-                            Err(failure(StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time"))
-                        });
-                    }
-                }
+        gather(body, MAX_BODY, MAX_TIME, &*self.clock).await.map_err(|why| match why {
+            NotGathered::TooLong => {
+                failure(StatusCode::PAYLOAD_TOO_LARGE, "the request is longer than 16 KiB")
             }
+            NotGathered::TooSlow => {
+                failure(StatusCode::REQUEST_TIMEOUT, "the request did not arrive in time")
+            }
+            NotGathered::BrokeOff => failure(StatusCode::BAD_REQUEST, "the request broke off"),
         })
-        .await?;
-        Ok(form)
     }
 
     async fn log_out(&self, token: &str) -> Result<(), JwtError> {
@@ -243,22 +225,15 @@ fn after(logout: &Logout) -> UnixTime {
     logout.issued.saturating_add(Duration::from_secs(1))
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(only), None) = (types.next(), types.next()) else { return false };
-    let media_type = only.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-    media_type.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
-}
-
 /// §2.8.
-fn respond(status: StatusCode, problem: Option<&'static str>) -> Response<LogoutBody> {
+fn respond(status: StatusCode, problem: Option<&'static str>) -> Response<WholeBody> {
     let body = problem.map(|public| {
         let body = serde_json::json!({ "error": "invalid_request", "error_description": public });
         Bytes::from(body.to_string())
     });
-    let mut response = Response::new(LogoutBody(body));
+    let mut response = Response::new(WholeBody::new(body.unwrap_or_default()));
     *response.status_mut() = status;
-    let length = response.body().0.as_ref().map_or(0, Bytes::len);
+    let length = response.body().len();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
@@ -269,28 +244,4 @@ fn respond(status: StatusCode, problem: Option<&'static str>) -> Response<Logout
         headers.insert(ALLOW, HeaderValue::from_static("POST"));
     }
     response
-}
-
-/// The body of an answer to a logout: empty, or a short error.
-#[derive(Debug)]
-pub struct LogoutBody(Option<Bytes>);
-
-impl Body for LogoutBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|body| Ok(Frame::data(body))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, |body| body.len() as u64))
-    }
 }

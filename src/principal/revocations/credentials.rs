@@ -104,7 +104,7 @@ impl Table {
         if forgotten > 0 && credential.expires_at().is_some_and(|ends| ends.as_nanos() <= forgotten) {
             return Some(RevokedBy::Past);
         }
-        let is_revoked = |actor: &Actor| self.get(Kind::Subject, &[actor.issuer(), actor.id()]).is_some();
+        let is_revoked = |actor: &Actor| self.is_revoked(actor.issuer(), actor.id());
         if let Some(by) = self.find_credential(subject, credential) {
             return Some(by);
         }
@@ -113,6 +113,15 @@ impl Table {
         }
         let root = credential.root()?;
         self.find_credential(root.subject(), root.credential()).map(|_| RevokedBy::Root)
+    }
+
+    #[cfg(feature = "sts")]
+    pub(super) fn find_subject(&self, subject: &Subject) -> bool {
+        self.is_revoked(subject.issuer(), subject.id())
+    }
+
+    fn is_revoked(&self, issuer: &str, id: &str) -> bool {
+        self.get(Kind::Subject, &[issuer, id]).is_some()
     }
 
     fn find_credential(&self, subject: &Subject, credential: &Credential) -> Option<RevokedBy> {
