@@ -9,8 +9,8 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, Uri};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::clock::UnixTime;
 use super::{SigningKey, base64url};
+use crate::clock::UnixTime;
 
 /// For how many seconds an assertion is good.
 const ASSERTION_LIFETIME: u64 = 60;

@@ -89,14 +89,14 @@ mod step;
 mod tests;
 mod verify;
 
+#[cfg(feature = "fetch")]
+pub use crate::jose::ClientAuthentication;
 pub use api_key::{ApiKey, NewApiKey};
 pub use authenticate::{Authenticate, Authentication, PendingAuthentication};
 pub use confirmation::RequireBinding;
 pub use dpop::DpopRules;
 pub use error::{JwtError, JwtErrorKind};
 pub use file::JwksFile;
-#[cfg(feature = "fetch")]
-pub use crate::jose::ClientAuthentication;
 #[cfg(feature = "fetch")]
 pub use introspect::Introspection;
 pub use issuer::TrustedIssuer;
