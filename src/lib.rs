@@ -73,6 +73,10 @@
     feature = "delegate",
     doc = "| [`delegate`] | calls further on: on a caller's behalf, or to a provider |"
 )]
+#![cfg_attr(
+    feature = "forward",
+    doc = "| [`forward`] | a service that passes checked requests on to an upstream |"
+)]
 #![cfg_attr(feature = "axum", doc = "| [`extract`] | axum extractors |")]
 #![cfg_attr(
     feature = "testing",
@@ -87,6 +91,7 @@
 //! | `fetch` | yes | key sets of issuers over HTTPS, found by discovery; opaque credentials, by asking |
 //! | `config` | | `Gate::from_config`: the same gate from TOML |
 //! | `delegate` | | calls further on, with credentials exchanged on the caller's behalf, or a provider's (brings `fetch`) |
+//! | `forward` | | a service that passes checked requests on to an upstream that cannot be changed (brings `delegate`) |
 //! | `inflate` | | request bodies in gzip, deflate, Brotli and Zstandard; without it they are 415 |
 //! | `metrics` | | counters and a histogram through the `metrics` facade |
 //! | `tls` | | client certificates of machines and people, a TLS acceptor and server, TLS for calls to others |
@@ -114,6 +119,8 @@ pub mod exchange;
 pub mod extract;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+#[cfg(feature = "forward")]
+pub mod forward;
 pub mod gate;
 pub mod inspect;
 pub mod jose;
