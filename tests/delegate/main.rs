@@ -4,4 +4,5 @@
 mod answers;
 mod calls;
 mod clients;
+mod provider;
 mod world;
