@@ -1,3 +1,4 @@
+use super::calls::Calls;
 use crate::clock::UnixTime;
 use crate::exchange::{End, Exchange, PeerFacts, Record, RequestId, StepId, UnreadFacts};
 use crate::payload::{Coverage, Finding};
@@ -179,6 +180,9 @@ impl Serialize for AuditEntry {
         let findings = record.inspection.iter().flat_map(|seen| seen.findings.iter());
         map.serialize_entry("findings", &Findings(findings.collect()))?;
         map.serialize_entry("ran", &Controls(record))?;
+        if !record.calls.is_empty() {
+            map.serialize_entry("calls", &Calls(record))?;
+        }
         if !record.would_refuse.is_empty() {
             map.serialize_entry("would_refuse", &WouldRefuse(&record.would_refuse))?;
         }

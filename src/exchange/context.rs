@@ -104,7 +104,7 @@ impl RequestIds {
 pub struct RequestId([u8; 32]);
 
 impl RequestId {
-    pub(super) fn header(&self) -> HeaderValue {
+    pub(crate) fn header(&self) -> HeaderValue {
         HeaderValue::from_bytes(&self.0).expect("hexadecimal digits stand in any header")
     }
 }

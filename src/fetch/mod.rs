@@ -43,6 +43,8 @@ mod tls;
 
 pub use builder::HttpsClientBuilder;
 pub use client::HttpsClient;
+#[cfg(feature = "forward")]
+pub(crate) use client::{StreamingClient, failure};
 pub use error::{FetchError, FetchErrorKind};
 pub(crate) use flight::SingleFlight;
 

@@ -40,6 +40,8 @@ pub mod config;
 mod credentials;
 mod error;
 mod generation;
+#[cfg(feature = "delegate")]
+mod outbound;
 mod posture;
 #[cfg(feature = "axum")]
 mod protect;

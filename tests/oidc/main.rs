@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test")]
 
 mod bound;
+#[cfg(feature = "delegate")]
+mod on_behalf;
 mod provider;
 
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
