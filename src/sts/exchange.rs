@@ -237,26 +237,28 @@ fn check_type(kind: Option<&str>, name: &'static str) -> Result<(), Failure> {
     }
 }
 
-/// What was asked for, if the subject and the grant have it; everything that both have, if nothing was.
+/// Of what was asked for, or of all that there is, what the subject and the grant both have. The answer says what it came to
+/// (RFC 6749 §3.3).
 fn scopes(asked: Option<&str>, subject: &ScopeSet, grant: &ScopeSet) -> Result<ScopeSet, Failure> {
-    let both = |scope: &str| subject.contains(scope) && grant.contains(scope);
-    let Some(asked) = asked else {
-        let scopes: ScopeSet = subject.iter().filter(|scope| both(scope)).collect();
-        return match scopes.is_empty() {
-            true => Err(Failure::scope("no scope of the subject may be passed on")),
-            false => Ok(scopes),
-        };
-    };
-    let scopes = ScopeSet::parse(asked);
-    if scopes.is_empty() {
+    let asked = asked.map(ScopeSet::parse);
+    if asked.as_ref().is_some_and(ScopeSet::is_empty) {
         return Err(Failure::scope("scope names none; leave it out, or name some"));
     }
-    if let Some(scope) = scopes.iter().find(|scope| !both(scope)) {
-        let who = if subject.contains(scope) { "the grant of the actor" } else { "the subject" };
-        let cause = format!("{who} lacks {scope}");
-        return Err(Failure::scope("not all that was asked for is to be had").cause(cause));
+    let wanted = asked.as_ref().unwrap_or(subject);
+    let scopes: ScopeSet =
+        wanted.iter().filter(|scope| subject.contains(scope) && grant.contains(scope)).collect();
+    if !scopes.is_empty() {
+        return Ok(scopes);
     }
-    Ok(scopes)
+    let lacking = |who: &str, held: &ScopeSet| {
+        let lacking: Vec<&str> = wanted.iter().filter(|scope| !held.contains(scope)).collect();
+        format!("{who} lacks {}", lacking.join(" "))
+    };
+    let cause = match wanted.iter().any(|scope| subject.contains(scope)) {
+        true => lacking("the grant of the actor", grant),
+        false => lacking("the subject", subject),
+    };
+    Err(Failure::scope("no scope of the subject is left to pass on").cause(cause))
 }
 
 /// RFC 8693 §2.2.2. Why it does not hold is for the record.

@@ -9,8 +9,8 @@
 //! 2. The actor is an [`ActorClient`] that shows who it is in its one way: its machine's certificate (RFC 8705), an assertion that its key signed
 //!    (RFC 7523 §2.2), or a secret. An `actor_token` may come beside it, and must be of the same party.
 //! 3. Nothing is permitted that no [`Grant`] of the actor permits: for whom, at which audience, with which scopes and roles.
-//! 4. Scopes are narrowed: what is asked for must be the subject's and the grant's. Without `scope`, all that are both are given; none
-//!    is an error.
+//! 4. Scopes are narrowed: of what is asked for, or of all that the subject has, those are given that the grant passes on, too, and the answer
+//!    says which. None left is an error.
 //! 5. `act` names the actor, and inside of it those who acted before (§4.1), each of them an actor of this exchange. No party comes twice, and no
 //!    more than eight stand behind one another. `may_act` (§4.4), where the credential has it, must name the actor. There is no
 //!    exchange without an actor: impersonation is not to be had.
