@@ -1,10 +1,14 @@
 //! The bodies that our services hand on.
 
+use crate::clock::Clock;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use std::pin::Pin;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 pin_project! {
     /// The body of a checked service: the refusal's, or the inner service's own.
@@ -61,4 +65,79 @@ impl<B: Body<Data = Bytes>> Body for CheckedBody<B> {
             Kind::Passed { body } => body.size_hint(),
         }
     }
+}
+
+/// The body of a short answer of ours, in one piece.
+#[derive(Debug, Default)]
+pub struct WholeBody(Option<Bytes>);
+
+impl WholeBody {
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        Self((!bytes.is_empty()).then_some(bytes))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+impl Body for WholeBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|body| Ok(Frame::data(body))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.len() as u64)
+    }
+}
+
+/// Why a body was not gathered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotGathered {
+    TooLong,
+    TooSlow,
+    BrokeOff,
+}
+
+/// Reads a small body whole, in bounds of size and time.
+pub(crate) async fn gather<B: Body<Data = Bytes>>(
+    body: B,
+    most: usize,
+    time: Duration,
+    clock: &dyn Clock,
+) -> Result<Vec<u8>, NotGathered> {
+    let mut body = pin!(body);
+    let mut timer = None;
+    let mut gathered = Vec::new();
+    poll_fn(|cx| {
+        loop {
+            match body.as_mut().poll_frame(cx) {
+                Poll::Ready(None) => return Poll::Ready(Ok(())),
+                Poll::Ready(Some(Ok(frame))) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    if gathered.len() + data.len() > most {
+                        return Poll::Ready(Err(NotGathered::TooLong));
+                    }
+                    gathered.extend_from_slice(&data);
+                }
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(Err(NotGathered::BrokeOff)),
+                Poll::Pending => {
+                    let timer = timer.get_or_insert_with(|| clock.sleep(time));
+                    return Pin::new(timer).poll(cx).map(|()| Err(NotGathered::TooSlow));
+                }
+            }
+        }
+    })
+    .await?;
+    Ok(gathered)
 }

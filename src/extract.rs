@@ -18,6 +18,8 @@
 //!
 //! Where the gate did not run, an extractor refuses: a handler that demands a [`Principal`] cannot be reached around it.
 
+#[cfg(feature = "delegate")]
+use crate::delegate::OnBehalfOf;
 use crate::exchange::Exchange;
 use crate::principal::{Principal, Workload};
 use crate::refusal::{ProblemJson, Refusal, RefusalKind, Respond, escaped};
@@ -85,6 +87,19 @@ impl<S: Sync> FromRequestParts<S> for Workload {
         let exchange = guarded(parts, "Workload")?;
         exchange.workload().cloned().ok_or_else(|| {
             let cause = "a handler takes a Workload on a route that machines need no certificate for";
+            RefusalResponse::of(exchange, Refusal::misconfigured(cause))
+        })
+    }
+}
+
+#[cfg(feature = "delegate")]
+impl<S: Sync> FromRequestParts<S> for OnBehalfOf {
+    type Rejection = RefusalResponse;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, RefusalResponse> {
+        let exchange = guarded(parts, "OnBehalfOf")?;
+        Self::of(parts).ok_or_else(|| {
+            let cause = "a handler acts on behalf of a caller on an open route, or no layer authenticates";
             RefusalResponse::of(exchange, Refusal::misconfigured(cause))
         })
     }

@@ -69,7 +69,16 @@
     doc = "| [`peer`] [`trust`] [`serve`] | certificates: who is let in by them, who is believed, TLS |"
 )]
 #![cfg_attr(feature = "fetch", doc = "| [`fetch`] | the one bounded HTTP client |")]
+#![cfg_attr(
+    feature = "delegate",
+    doc = "| [`delegate`] | calls further on: on a caller's behalf, or to a provider |"
+)]
+#![cfg_attr(
+    feature = "forward",
+    doc = "| [`forward`] | a service that passes checked requests on to an upstream |"
+)]
 #![cfg_attr(feature = "axum", doc = "| [`extract`] | axum extractors |")]
+#![cfg_attr(feature = "sts", doc = "| [`sts`] | an exchange of credentials |")]
 #![cfg_attr(
     feature = "testing",
     doc = "| [`testing`] | an issuer, an authority, a clock, a principal of your choice, the suite that every layer passes |"
@@ -82,10 +91,13 @@
 //! | `axum` | yes | `gate.protect(router)`, extractors, the client's address from axum |
 //! | `fetch` | yes | key sets of issuers over HTTPS, found by discovery; opaque credentials, by asking |
 //! | `config` | | `Gate::from_config`: the same gate from TOML |
+//! | `delegate` | | calls further on, with credentials exchanged on the caller's behalf, or a provider's (brings `fetch`) |
+//! | `forward` | | a service that passes checked requests on to an upstream that cannot be changed (brings `delegate`) |
 //! | `inflate` | | request bodies in gzip, deflate, Brotli and Zstandard; without it they are 415 |
 //! | `metrics` | | counters and a histogram through the `metrics` facade |
 //! | `tls` | | client certificates of machines and people, a TLS acceptor and server, TLS for calls to others |
 //! | `spiffe` | | identity and roots from a SPIFFE agent, as they change (brings `tls`) |
+//! | `sts` | | an exchange of credentials (RFC 8693), for those whose identity provider has none |
 //! | `testing` | | `Issuer`, `CertificateAuthority`, `FakeClock`, `as_principal`, the conformance suite for layers |
 //! | `full` | | all of them |
 //!
@@ -101,12 +113,16 @@ pub mod audit;
 pub mod authorize;
 pub mod body;
 pub mod clock;
+#[cfg(feature = "delegate")]
+pub mod delegate;
 pub mod docs;
 pub mod exchange;
 #[cfg(feature = "axum")]
 pub mod extract;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+#[cfg(feature = "forward")]
+pub mod forward;
 pub mod gate;
 pub mod inspect;
 pub mod jose;
@@ -121,6 +137,8 @@ pub mod refusal;
 pub mod route;
 #[cfg(feature = "tls")]
 pub mod serve;
+#[cfg(feature = "sts")]
+pub mod sts;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(feature = "tls")]

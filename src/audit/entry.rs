@@ -1,8 +1,10 @@
+use super::calls::Calls;
 use crate::clock::UnixTime;
 use crate::exchange::{End, Exchange, LogoutFacts, PeerFacts, Record, RequestId, StepId, UnreadFacts};
 use crate::payload::{Coverage, Finding};
 use crate::principal::{
-    AddressPrefix, Application, ClientAddress, Hex, PeerCertificate, Principal, Subject, TenantId,
+    AddressPrefix, Application, ClientAddress, CredentialRoot, Hex, PeerCertificate, Principal, Subject,
+    TenantId, Withheld,
 };
 use crate::refusal::{Refusal, RefusalKind, escaped};
 use crate::route::Route;
@@ -65,7 +67,8 @@ impl AuditEntry {
             client_request_id: exchange.client_request_id().map(Into::into),
             client: exchange.client(),
             route: exchange.route().cloned(),
-            principal: exchange.principal().cloned(),
+            // Records wait, and are handed to sinks.
+            principal: exchange.principal().cloned().map(Principal::without_presented),
             end,
             refusal: exchange.refusal(),
             record: exchange.record(|record| record.clone()),
@@ -180,6 +183,9 @@ impl Serialize for AuditEntry {
         let findings = record.inspection.iter().flat_map(|seen| seen.findings.iter());
         map.serialize_entry("findings", &Findings(findings.collect()))?;
         map.serialize_entry("ran", &Controls(record))?;
+        if !record.calls.is_empty() {
+            map.serialize_entry("calls", &Calls(record))?;
+        }
         if !record.would_refuse.is_empty() {
             map.serialize_entry("would_refuse", &WouldRefuse(&record.would_refuse))?;
         }
@@ -215,13 +221,19 @@ impl Serialize for Who<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(who, record) = self;
         let credential = record.credential.as_ref();
-        let actors: Vec<String> =
-            who.actors().iter().map(|actor| format!("{} of {}", actor.id(), actor.issuer())).collect();
+        let actors: Vec<String> = who.actors().iter().map(ToString::to_string).collect();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("issuer", &who.subject().map(Subject::issuer))?;
         map.serialize_entry("subject", &who.subject().map(Subject::id))?;
         map.serialize_entry("application", &who.application().map(Application::as_str))?;
         map.serialize_entry("actors", &actors)?;
+        if !who.withheld().is_empty() {
+            let withheld: Vec<_> = who.withheld().iter().map(|held| WithheldRight(held)).collect();
+            map.serialize_entry("withheld", &withheld)?;
+        }
+        if let Some(root) = who.credential().root() {
+            map.serialize_entry("root", &Root(root))?;
+        }
         map.serialize_entry("tenant", &who.tenant().map(TenantId::as_str))?;
         map.serialize_entry("credential", who.credential().method().as_str())?;
         map.serialize_entry("credential_id", &who.credential().identifier())?;
@@ -229,6 +241,30 @@ impl Serialize for Who<'_> {
         map.serialize_entry("algorithm", &credential.and_then(|credential| credential.algorithm))?;
         map.serialize_entry("remembered", &credential.map(|credential| credential.remembered))?;
         map.serialize_entry("bound", &credential.and_then(|credential| credential.bound))?;
+        map.end()
+    }
+}
+
+struct WithheldRight<'a>(&'a Withheld);
+
+impl Serialize for WithheldRight<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("right", &self.0.right.to_string())?;
+        map.serialize_entry("lacked_by", &self.0.actor.to_string())?;
+        map.end()
+    }
+}
+
+struct Root<'a>(&'a CredentialRoot);
+
+impl Serialize for Root<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("issuer", self.0.subject().issuer())?;
+        map.serialize_entry("subject", self.0.subject().id())?;
+        map.serialize_entry("credential_id", &self.0.credential().identifier())?;
+        map.serialize_entry("session", &self.0.credential().session_id())?;
         map.end()
     }
 }

@@ -31,6 +31,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod calls;
 mod entry;
 #[cfg(feature = "tls")]
 mod handshake;

@@ -1,5 +1,6 @@
 use crate::clock::HighWater;
 use crate::exchange::{Check, Exchange, Step, StepId};
+use crate::principal::Right;
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{Access, Route};
 use http::{HeaderValue, request};
@@ -29,6 +30,7 @@ impl Step for Authorize {
             // RequirePeerLayer let it in, and made the machine the principal.
             Access::Machines if is_machine(exchange) => Check::Permit,
             Access::Machines => Check::Refuse(Refusal::stacked_wrongly("AuthorizeLayer", "RequirePeerLayer")),
+            Access::Scopes(_) if route.is_subject_optional() && is_machine(exchange) => Check::Permit,
             Access::Scopes(required) if !required.is_empty() => {
                 self.holds(required, exchange).and_then(|()| self.login(route, exchange)).into()
             }
@@ -102,9 +104,14 @@ impl Authorize {
             return Ok(());
         };
         let needed = required.join(" ");
+        let by = principal.withheld().iter().find(|held| held.right == Right::Scope(missing.clone()));
+        let cause = match by {
+            Some(by) => format!("the actor {} lacks the scope {missing}, which the subject has", by.actor),
+            None => format!("the credential lacks the scope {missing}"),
+        };
         let refusal =
             Refusal::new(RefusalKind::InsufficientScope, format!("this call needs the scope {needed}"))
-                .cause(format!("the credential lacks the scope {missing}"))
+                .cause(cause)
                 .rule(format!("scope:{missing}"));
         let challenge = format!(
             "Bearer error=\"insufficient_scope\", scope=\"{}\"{}",

@@ -107,7 +107,7 @@ fn digits(number: u64) -> [u8; 16] {
 pub struct RequestId([u8; 32]);
 
 impl RequestId {
-    pub(super) fn header(&self) -> HeaderValue {
+    pub(crate) fn header(&self) -> HeaderValue {
         HeaderValue::from_bytes(&self.0).expect("hexadecimal digits stand in any header")
     }
 }

@@ -13,6 +13,7 @@
 //! Middleware of other makers may stand between our layers, but must hand on the request's extensions; a middleware that
 //! replaces a refused response with one of its own gets it refused.
 
+mod calls;
 mod context;
 mod edge;
 mod encryption;
@@ -28,7 +29,12 @@ mod step;
 mod tests;
 
 pub use crate::body::CheckedBody;
+#[cfg(feature = "delegate")]
+pub(crate) use calls::CallNote;
+pub use calls::{CallFacts, Price};
 pub use context::{Context, RequestId, RequestIds};
+#[cfg(feature = "delegate")]
+pub(crate) use edge::is_unwanted;
 pub use edge::{EdgeError, EdgeRules};
 pub(crate) use entry::original_path;
 #[cfg(feature = "tls")]
@@ -44,5 +50,7 @@ pub use record::{
 };
 pub use service::{Checked, CheckedFuture, StepLayer};
 pub(crate) use slot::Opened;
+#[cfg(feature = "sts")]
+pub(crate) use slot::client_request_id;
 pub use slot::{Exchange, RequestPayload};
 pub use step::{Check, Decision, Later, Step};

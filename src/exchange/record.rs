@@ -1,4 +1,4 @@
-use super::End;
+use super::{CallFacts, End};
 use crate::payload::{Coverage, Findings};
 use crate::principal::PeerCertificate;
 use crate::refusal::Refusal;
@@ -133,6 +133,8 @@ pub struct Record {
     pub limits: Option<LimitFacts>,
     /// What was reserved and settled.
     pub usage: Option<UsageFacts>,
+    /// The calls that were made further on for this request, in their order; no more than [`MAX_CALLS`](CallFacts::MAX_CALLS).
+    pub calls: Vec<CallFacts>,
     /// Which controls would have refused, and why, where the gate only observes.
     pub would_refuse: Vec<(StepId, Refusal)>,
     /// The status of the answer, once there is one.
@@ -157,6 +159,7 @@ impl Record {
             inspection: None,
             limits: None,
             usage: None,
+            calls: Vec::new(),
             would_refuse: Vec::new(),
             status: None,
             end: None,

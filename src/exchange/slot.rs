@@ -5,7 +5,7 @@ use super::pipeline::{Observers, Pipeline};
 use super::{Context, PeerFacts, Ran, Record, RequestId, StepId};
 use crate::clock::{SharedClock, UnixTime};
 use crate::payload::{Document, Edit, PayloadFacts};
-use crate::principal::{ClientAddress, Principal, TlsConnection, Workload};
+use crate::principal::{ClientAddress, Principal, TlsConnection};
 use crate::refusal::{ProblemJson, Refusal, RefusalKind, Rendered, Respond};
 use crate::route::Route;
 use bytes::Bytes;
@@ -34,7 +34,7 @@ struct Inner {
     tls: OnceLock<TlsConnection>,
     route: OnceLock<Arc<Route>>,
     peer: OnceLock<PeerFacts>,
-    workload: OnceLock<Workload>,
+    machine: OnceLock<connection::Machine>,
     principal: OnceLock<Principal>,
     state: Mutex<State>,
 }
@@ -89,7 +89,7 @@ impl Exchange {
             tls: OnceLock::new(),
             route: OnceLock::new(),
             peer: OnceLock::new(),
-            workload: OnceLock::new(),
+            machine: OnceLock::new(),
             principal: OnceLock::new(),
             state: Mutex::new(State {
                 phase: Phase::Open,
@@ -392,7 +392,7 @@ impl Drop for Opened {
 }
 
 /// The id that came with the request, if it is one and harmless: 1 to 128 of `[A-Za-z0-9._-]`.
-fn client_request_id(parts: &request::Parts) -> Option<Box<str>> {
+pub(crate) fn client_request_id(parts: &request::Parts) -> Option<Box<str>> {
     let mut values = parts.headers.get_all(REQUEST_ID).iter();
     let value = values.next()?.to_str().ok()?;
     let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');

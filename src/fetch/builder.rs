@@ -1,3 +1,5 @@
+#[cfg(feature = "forward")]
+use super::client::StreamingClient;
 use super::connect::Connector;
 use super::rules::Rules;
 use super::tls::{self, ClientCertificate, Roots, setting};
@@ -90,11 +92,32 @@ impl HttpsClientBuilder {
         self
     }
 
+    /// A client for bodies of another kind, which are neither read here nor bounded: the same connections, to the same addresses. The
+    /// time limit is that of connecting.
+    #[cfg(feature = "forward")]
+    pub(crate) fn build_streaming<B>(self) -> Result<StreamingClient<B>, FetchError>
+    where
+        B: http_body::Body + Send,
+        B::Data: Send,
+    {
+        self.check()?;
+        let config = tls::config(&self.roots, self.identity.as_ref())?;
+        let connector = Connector { rules: Arc::new(self.rules), time_limit: self.time_limit };
+        Ok(super::client::pooled(connector, config))
+    }
+
     /// The client.
     ///
     /// # Errors
     /// [`Setting`](super::FetchErrorKind::Setting), which names the setting that is missing or wrong.
     pub fn build(self) -> Result<HttpsClient, FetchError> {
+        self.check()?;
+        let config = tls::config(&self.roots, self.identity.as_ref())?;
+        let connector = Connector { rules: Arc::new(self.rules), time_limit: self.time_limit };
+        Ok(HttpsClient::new(connector, config, self.max_bytes, self.clock))
+    }
+
+    fn check(&self) -> Result<(), FetchError> {
         if self.time_limit.is_zero() || self.time_limit > LONGEST {
             return Err(setting("time_limit", "choose more than zero and at most 60 seconds".to_owned()));
         }
@@ -104,9 +127,7 @@ impl HttpsClientBuilder {
         if self.rules.loopback_only && !matches!(self.roots, Roots::None) {
             return Err(setting("loopback_only", "roots are for TLS; keep one or the other".to_owned()));
         }
-        let config = tls::config(&self.roots, self.identity.as_ref())?;
-        let connector = Connector { rules: Arc::new(self.rules), time_limit: self.time_limit };
-        Ok(HttpsClient::new(connector, config, self.max_bytes, self.clock))
+        Ok(())
     }
 }
 

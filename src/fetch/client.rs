@@ -29,8 +29,11 @@ const HEAD: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct HttpsClient(Arc<Inner>);
 
+/// A client of HTTP over connections that are made by the rules.
+pub(crate) type StreamingClient<B> = legacy::Client<HttpsConnector<Connector>, B>;
+
 struct Inner {
-    client: legacy::Client<HttpsConnector<Connector>, Full<Bytes>>,
+    client: StreamingClient<Full<Bytes>>,
     connector: Connector,
     max_bytes: usize,
     clock: SharedClock,
@@ -48,19 +51,28 @@ impl HttpsClient {
         max_bytes: usize,
         clock: SharedClock,
     ) -> Self {
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector.clone());
-        let client = legacy::Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(MOST_IDLE)
-            .pool_timer(TokioTimer::new())
-            .http1_max_buf_size(HEAD)
-            .build(https);
+        let client = pooled(connector.clone(), config);
         Self(Arc::new(Inner { client, connector, max_bytes, clock }))
     }
+}
+
+/// Makes the client of HTTP/1.1 beneath.
+pub(super) fn pooled<B>(connector: Connector, config: ClientConfig) -> StreamingClient<B>
+where
+    B: http_body::Body + Send,
+    B::Data: Send,
+{
+    let https = HttpsConnectorBuilder::new()
+        .with_tls_config(config)
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    legacy::Client::builder(TokioExecutor::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(MOST_IDLE)
+        .pool_timer(TokioTimer::new())
+        .http1_max_buf_size(HEAD)
+        .build(https)
 }
 
 impl Fetch for HttpsClient {
@@ -117,7 +129,7 @@ impl fmt::Debug for HttpsClient {
 }
 
 /// Our own error where the connector made one, else what hyper says.
-fn failure(error: &legacy::Error) -> FetchError {
+pub(crate) fn failure(error: &legacy::Error) -> FetchError {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(ours) = error.downcast_ref::<FetchError>() {

@@ -16,7 +16,7 @@ const MOST_ADDRESSES: usize = 8;
 
 /// Opens connections to addresses that were checked, and to no others.
 #[derive(Clone, Debug)]
-pub(super) struct Connector {
+pub(crate) struct Connector {
     pub(super) rules: Arc<Rules>,
     pub(super) time_limit: Duration,
 }

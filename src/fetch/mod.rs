@@ -35,6 +35,7 @@ mod builder;
 mod client;
 mod connect;
 mod error;
+mod flight;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -42,7 +43,10 @@ mod tls;
 
 pub use builder::HttpsClientBuilder;
 pub use client::HttpsClient;
+#[cfg(feature = "forward")]
+pub(crate) use client::{StreamingClient, failure};
 pub use error::{FetchError, FetchErrorKind};
+pub(crate) use flight::SingleFlight;
 
 use bytes::Bytes;
 use http::{Request, Response};

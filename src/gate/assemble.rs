@@ -9,7 +9,7 @@ use crate::jwt::{ProtectedResource, VerifyJwtLayer};
 use crate::limit::{FloodQuota, LimitFloodLayer, LimitRequestsLayer, LimitUsageLayer, Limits, Per, Plans};
 #[cfg(feature = "tls")]
 use crate::peer::{PeerRules, RequirePeerLayer};
-use crate::principal::{Revocations, TrustedProxies};
+use crate::principal::{Delegation, Revocations, TrustedProxies};
 use crate::read::ReadPayloadLayer;
 use crate::route::{Access, Route, RouteTable};
 use crate::watch::WatchCredentialLayer;
@@ -115,8 +115,15 @@ impl GateBuilder {
     }
 
     fn check_machines(&self) -> Result<(), GateError> {
-        let is_for_machines =
-            |route: &&Route| *route.access() == Access::Machines || route.workload_patterns().is_some();
+        let delegation = self.credentials.delegation.as_ref();
+        if delegation.is_some_and(Delegation::asks_for_certificates) && !self.asks_for_certificates() {
+            return Err(GateErrorKind::ActorsWithoutPeers.into());
+        }
+        let is_for_machines = |route: &&Route| {
+            *route.access() == Access::Machines
+                || route.workload_patterns().is_some()
+                || route.is_subject_optional()
+        };
         match self.routes.iter().find(is_for_machines) {
             Some(route) if !self.asks_for_certificates() => {
                 let name = format!("{} {}", route.method(), route.pattern());

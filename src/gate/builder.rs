@@ -11,7 +11,7 @@ use crate::limit::{BudgetStore, FloodQuota, Meter, Plan};
 use crate::payload::EventLimits;
 #[cfg(feature = "tls")]
 use crate::peer::PeerRules;
-use crate::principal::{Network, Revocations};
+use crate::principal::{Delegation, Network, Revocations};
 use crate::refusal::Respond;
 use crate::route::Route;
 use http::Method;
@@ -280,6 +280,20 @@ impl GateBuilder {
     /// not called; one that is bound is refused without its proof in any case.
     pub fn require_binding(mut self, required: RequireBinding) -> Self {
         self.credentials.required = required;
+        self
+    }
+
+    /// Who may act for others (RFC 8693 §4.1): from which machine, and with which rights. A credential with `act` is refused when not
+    /// called.
+    pub fn delegation(mut self, delegation: Delegation) -> Self {
+        self.credentials.delegation = Some(delegation);
+        self
+    }
+
+    /// Keeps each caller's credential with its principal, as a secret, while the request runs: for a handler that acts on the
+    /// caller's behalf at another service. It does not outlive its check when not called.
+    pub fn keep_credential(mut self) -> Self {
+        self.credentials.keep = true;
         self
     }
 

@@ -4,6 +4,7 @@
 use crate::jwt::Introspection;
 use crate::jwt::logout::BackChannelLogout;
 use crate::jwt::{ApiKey, Authenticate, DpopRules, RequireBinding, VerifyJwtLayerBuilder};
+use crate::principal::Delegation;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ pub(super) struct Credentials {
     pub(super) dpop: Option<DpopRules>,
     pub(super) required: RequireBinding,
     pub(super) logout: Option<BackChannelLogout>,
+    pub(super) delegation: Option<Delegation>,
+    pub(super) keep: bool,
 }
 
 impl Credentials {
@@ -49,6 +52,12 @@ impl Credentials {
         if let Some(plan) = default_plan {
             layer = layer.default_plan(plan);
         }
+        if let Some(delegation) = self.delegation {
+            layer = layer.delegation(delegation);
+        }
+        if self.keep {
+            layer = layer.keep_credential();
+        }
         layer.require_binding(self.required)
     }
 
@@ -73,6 +82,13 @@ impl Credentials {
             line(format!("{dpop}"));
         }
         line(format!("{}", self.required));
+        match &self.delegation {
+            Some(delegation) => line(delegation.to_string()),
+            None => line("nobody acts for others: a credential with act is refused".to_owned()),
+        }
+        if self.keep {
+            line("kept with its request, as a secret, for calls on the caller's behalf".to_owned());
+        }
         if !self.api_keys.is_empty() {
             let count = self.api_keys.len();
             line(format!("API KEYS: {count}, THE WEAKEST KIND, good for whoever holds one"));

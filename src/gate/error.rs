@@ -72,6 +72,12 @@ pub enum GateErrorKind {
          of the feature `tls`"
     )]
     MachinesWithoutPeers(String),
+    /// Actors are known by their certificates, and nobody asks for those.
+    #[error(
+        "delegation: actors are known by the certificates of their machines, and nobody is asked for one: call \
+         .peers(PeerRules::new()…), of the feature `tls`"
+    )]
+    ActorsWithoutPeers,
     /// The rules for certificates cannot be used.
     #[cfg(feature = "tls")]
     #[error("peers: {0}")]

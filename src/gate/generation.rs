@@ -60,6 +60,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
     // The keys' hashes are not secret; they tell one set of keys from another.
     add("api keys", &credentials.api_keys);
     add("dpop", &credentials.dpop.as_ref().map(DpopRules::settings));
+    add("delegation", &credentials.delegation);
     #[cfg(feature = "fetch")]
     add("introspection", &credentials.introspection.as_ref().map(crate::jwt::Introspection::settings));
     add("logout", &credentials.logout.as_ref().map(BackChannelLogout::settings));

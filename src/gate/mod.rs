@@ -41,6 +41,8 @@ mod credentials;
 mod error;
 mod generation;
 mod logout;
+#[cfg(feature = "delegate")]
+mod outbound;
 mod posture;
 #[cfg(feature = "axum")]
 mod protect;

@@ -109,6 +109,9 @@ impl fmt::Display for Posture {
             let access = match route.access() {
                 Access::Open => "OPEN to everybody".to_owned(),
                 Access::Machines => "machines, by certificate alone".to_owned(),
+                Access::Scopes(scopes) if route.is_subject_optional() => {
+                    format!("scope {}, or a machine by certificate alone", scopes.join(" "))
+                }
                 Access::Scopes(scopes) => format!("scope {}", scopes.join(" ")),
                 Access::Undecided => "refuses everybody".to_owned(),
             };

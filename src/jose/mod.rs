@@ -1,6 +1,7 @@
 //! Keys and signatures in JSON (JOSE): compact JWS, JWK, key sets, thumbprints, signing.
 //!
-//! This is what [`jwt`](crate::jwt) stands on; it knows nothing of claims or requests.
+//! This is what [`jwt`](crate::jwt) stands on; it knows nothing of claims. It remembers what was found out about a credential,
+//! and signs for a client that asks an authorization server.
 //!
 //! 1. A compact JWS (RFC 7515) has at most 8 KiB and exactly three parts of canonical unpadded base64url; its header is a
 //!    strict JSON object, in which no name appears twice.
@@ -31,12 +32,15 @@
 
 mod algorithm;
 pub(crate) mod base64url;
+#[cfg(feature = "fetch")]
+mod client;
 mod compact;
 mod error;
 pub(crate) mod json;
 mod jwk;
 mod key;
 mod roca;
+pub(crate) mod seen;
 mod set;
 mod sign;
 #[cfg(test)]
@@ -44,6 +48,10 @@ mod tests;
 mod thumbprint;
 
 pub use algorithm::{Algorithm, AlgorithmSet, KeyFamily};
+#[cfg(feature = "fetch")]
+pub use client::ClientAuthentication;
+#[cfg(feature = "fetch")]
+pub(crate) use client::Form;
 pub use compact::{Jws, JwsType, MAX_JWS};
 pub use error::{JoseError, JoseErrorKind};
 pub use key::PublicKey;

@@ -2,19 +2,16 @@
 
 use crate::clock::UnixTime;
 use crate::payload::json::{Document, Kind, Node};
-use crate::principal::{
-    Actor, ActorChain, Application, PlanName, Principal, RoleSet, ScopeSet, Subject, TenantId,
-};
+use crate::principal::{Application, PlanName, Principal, RoleSet, ScopeSet, Subject, TenantId};
 use crate::principal::{AuthenticationMethod, Credential};
 
+use super::actors;
 use super::confirmation::Confirmation;
 use super::shared::Shared;
 use super::{JwtError, JwtErrorKind, TrustedIssuer};
 
 /// The longest name that a claim may carry, in bytes (`sub`: RFC 9068 §2.2 by way of OpenID Connect Core §2).
 const MAX_NAME: usize = 255;
-/// How many actors may stand behind one another.
-const MAX_ACTORS: usize = 8;
 /// The last second of the year 9999: a time beyond it is a mistake of units.
 const MAX_DATE: u64 = 253_402_300_799;
 
@@ -46,6 +43,8 @@ pub(super) struct Claims<'d> {
     authorized_party: Option<Node<'d>>,
     client_id: Option<Node<'d>>,
     actor: Option<Node<'d>>,
+    may_act: Option<Node<'d>>,
+    root: Option<Node<'d>>,
     context: Option<Node<'d>>,
     methods: Option<Node<'d>>,
     login_time: Option<Node<'d>>,
@@ -85,6 +84,8 @@ impl<'d> Claims<'d> {
                 "azp" => &mut claims.authorized_party,
                 "client_id" => &mut claims.client_id,
                 "act" => &mut claims.actor,
+                "may_act" => &mut claims.may_act,
+                actors::ROOT => &mut claims.root,
                 "acr" => &mut claims.context,
                 "amr" => &mut claims.methods,
                 "auth_time" => &mut claims.login_time,
@@ -135,6 +136,9 @@ impl<'d> Claims<'d> {
             credential = credential.session(session);
         }
         credential = self.login(credential, issuer, times, shared)?;
+        if let Some(root) = self.root {
+            credential = credential.descends_from(actors::root(root)?);
+        }
         let subject = Subject::new(issuer.name.clone(), subject);
         let mut principal =
             Principal::builder(subject, credential).scopes(shared.scopes(self.scopes(document, issuer)?));
@@ -142,7 +146,10 @@ impl<'d> Claims<'d> {
             principal = principal.application(Application::new(shared.text(application)));
         }
         if let Some(actor) = self.actor {
-            principal = principal.actors(actors(actor, issuer)?);
+            principal = principal.actors(actors::chain(actor, &issuer.name)?);
+        }
+        if let Some(next) = self.may_act {
+            principal = principal.may_act(actors::party(next, "may_act", &issuer.name)?);
         }
         if let Some(tenant) = pointed_name(document, issuer.tenant_claim.as_deref())? {
             principal = principal.tenant(TenantId::new(shared.text(tenant)));
@@ -274,25 +281,6 @@ impl<'d> Claims<'d> {
             (client, party) => Ok(client.or(party)),
         }
     }
-}
-
-/// RFC 8693 §4.1: the outermost `act` is the current actor, the ones inside acted before it.
-fn actors(outermost: Node<'_>, issuer: &TrustedIssuer) -> Result<ActorChain, JwtError> {
-    let malformed = || JwtError::from(JwtErrorKind::MalformedClaim("act"));
-    let mut actors = Vec::new();
-    let mut next = Some(outermost);
-    while let Some(actor) = next {
-        if actor.kind() != Kind::Object || actors.len() == MAX_ACTORS {
-            return Err(malformed());
-        }
-        let id = name(actor.get("sub"), "act")?.ok_or_else(malformed)?;
-        actors.push(match name(actor.get("iss"), "act")? {
-            Some(of) => Actor::new(of, id),
-            None => Actor::new(issuer.name.clone(), id),
-        });
-        next = actor.get("act");
-    }
-    Ok(ActorChain::new(actors))
 }
 
 /// A `NumericDate` (RFC 7519 §2): seconds since 1970, with or without a fraction, as a JSON number.

@@ -1,7 +1,7 @@
 use thiserror::Error;
 
 use crate::jose::{JoseError, JoseErrorKind};
-use crate::principal::{RevocationsFull, RevokedBy};
+use crate::principal::{DelegationError, RevocationsFull, RevokedBy};
 
 /// Why a credential does not hold, or why the layer cannot be built.
 ///
@@ -32,7 +32,7 @@ impl From<JoseError> for JwtError {
     }
 }
 
-/// What [`JwtError`] reports. No message repeats what the sender wrote.
+/// What [`JwtError`] reports. No message repeats what the sender wrote, but for names that were verified.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JwtErrorKind {
@@ -103,6 +103,9 @@ pub enum JwtErrorKind {
     /// It is not bound to a key of the sender, and has to be.
     #[error("it is not bound to a key of its bearer, which the gate asks for")]
     Unbound,
+    /// Somebody acts for its subject who may not, or not from there.
+    #[error("{0}")]
+    Delegation(DelegationError),
     /// Its issuer says that it is none, or no longer one (RFC 7662 §2.2).
     #[error("its issuer says that it is not active")]
     Inactive,

@@ -216,7 +216,7 @@ impl fmt::Display for TrustedIssuer {
     }
 }
 
-pub(super) fn setting(field: &'static str, problem: &str) -> JwtError {
+pub(crate) fn setting(field: &'static str, problem: &str) -> JwtError {
     JwtErrorKind::Setting { field, problem: problem.to_owned() }.into()
 }
 

@@ -16,7 +16,7 @@ use super::shown::{Shown, ShownProof};
 use super::verify::{Held, Outcome, Verifier};
 use super::{JwtError, JwtErrorKind};
 use crate::exchange::{Check, CredentialFacts, Decision, Exchange, Later};
-use crate::principal::{AuthenticationMethod, PlanName, Principal, Revocations};
+use crate::principal::{AuthenticationMethod, Delegation, DelegationError, PlanName, Principal, Revocations};
 use crate::refusal::{Refusal, RefusalKind};
 
 /// Shared with decisions that take a while.
@@ -31,6 +31,8 @@ pub(super) struct Judge {
     pub(super) required: RequireBinding,
     pub(super) default_plan: Option<PlanName>,
     pub(super) revocations: Revocations,
+    pub(super) delegation: Option<Delegation>,
+    pub(super) keep_credential: bool,
 }
 
 impl Judge {
@@ -79,6 +81,7 @@ impl Judge {
     fn bearer(self: &Arc<Self>, shown: Result<Shown<'_>, Unfound>, exchange: &Exchange) -> Check {
         let shown = match shown {
             Ok(shown) => shown,
+            Err(Unfound::Absent) => return self.nobody(exchange),
             Err(why) => return Check::Refuse(self.unfound(why)),
         };
         if let Some(owner) = self.api_keys.find(shown.credential(), exchange.started()) {
@@ -100,6 +103,15 @@ impl Judge {
                     judge.jwt(held, &shown, &exchange)
                 }))
             }
+        }
+    }
+
+    /// Without a credential, a machine asks for itself where the route lets it.
+    fn nobody(&self, exchange: &Exchange) -> Check {
+        let is_optional = exchange.route().is_some_and(|route| route.is_subject_optional());
+        match exchange.machine().filter(|_| is_optional) {
+            Some(machine) => exchange.set_principal(machine).into(),
+            None => Check::Refuse(self.unfound(Unfound::Absent)),
         }
     }
 
@@ -125,7 +137,7 @@ impl Judge {
             return Err(self.challenges.invalid(&JwtErrorKind::Expired.into()));
         }
         self.check_revocation(&principal)?;
-        exchange.set_principal(principal)?;
+        exchange.set_principal(self.check_actors(&principal, exchange)?)?;
         exchange.record(|record| record.credential = Some(CredentialFacts::default()));
         Ok(())
     }
@@ -197,7 +209,12 @@ impl Judge {
         self.check_revocation(principal)?;
         self.check_binding(principal, confirmation, shown, exchange)?;
         facts.bound = confirmation.name();
-        exchange.set_principal(principal.clone())?;
+        let mut principal = self.check_actors(principal, exchange)?;
+        // Nobody exchanges a static key.
+        if self.keep_credential && principal.credential().method() != AuthenticationMethod::ApiKey {
+            principal = principal.presenting(shown.credential());
+        }
+        exchange.set_principal(principal)?;
         exchange.record(|record| record.credential = Some(facts));
         Ok(())
     }
@@ -208,6 +225,21 @@ impl Judge {
             Some(by) => Err(self.challenges.invalid(&JwtErrorKind::Revoked(by).into())),
             None => Ok(()),
         }
+    }
+
+    /// The principal with the rights that count. On every request: the current actor is known by the machine that this one came from.
+    fn check_actors(&self, principal: &Principal, exchange: &Exchange) -> Result<Principal, Refusal> {
+        if principal.actors().is_empty() {
+            return Ok(principal.clone());
+        }
+        let checked = match &self.delegation {
+            Some(delegation) => delegation.check(principal.clone(), exchange.workload()),
+            None => Err(DelegationError::NotSetUp),
+        };
+        checked.map_err(|error| {
+            let error = JwtErrorKind::Delegation(error).into();
+            self.failed(self.challenges.invalid(&error).rule("jwt:actor"), exchange)
+        })
     }
 
     fn check_binding(

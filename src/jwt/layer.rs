@@ -4,7 +4,6 @@ use std::time::Duration;
 use tower_layer::Layer;
 
 use super::api_key::ApiKeys;
-use super::cache::SeenCredentials;
 use super::challenge::Challenges;
 #[cfg(feature = "fetch")]
 use super::introspect::Introspection;
@@ -16,7 +15,8 @@ use super::verify::Verifier;
 use super::{ApiKey, Authenticate, DpopRules, JwtError, ProtectedResource, RequireBinding, TrustedIssuer};
 use crate::clock::HighWater;
 use crate::exchange::{Checked, Context, Step, StepLayer};
-use crate::principal::{PlanName, Revocations};
+use crate::jose::seen::SeenCredentials;
+use crate::principal::{Delegation, PlanName, Revocations};
 
 const REMEMBER_FOR: Duration = Duration::from_secs(5 * 60);
 const REMEMBER_ENTRIES: usize = 128 * 1024;
@@ -43,10 +43,12 @@ impl VerifyJwtLayer {
             required: RequireBinding::default(),
             default_plan: None,
             credential_passes: false,
+            keep_credential: false,
             remember_for: REMEMBER_FOR,
             remember_entries: REMEMBER_ENTRIES,
             remember_bytes: REMEMBER_BYTES,
             revocations: Revocations::new(),
+            delegation: None,
             context: Context::default(),
         }
     }
@@ -76,10 +78,12 @@ pub struct VerifyJwtLayerBuilder {
     required: RequireBinding,
     default_plan: Option<PlanName>,
     credential_passes: bool,
+    keep_credential: bool,
     remember_for: Duration,
     remember_entries: usize,
     remember_bytes: usize,
     revocations: Revocations,
+    delegation: Option<Delegation>,
     context: Context,
 }
 
@@ -170,9 +174,22 @@ impl VerifyJwtLayerBuilder {
         self
     }
 
+    /// Who may act for others (RFC 8693 §4.1). Without this, a credential with `act` is refused.
+    pub fn delegation(mut self, delegation: Delegation) -> Self {
+        self.delegation = Some(delegation);
+        self
+    }
+
     /// Leaves the credential in the request for the handler. Whatever logs or forwards headers there leaks it.
     pub fn danger_pass_credential_inward(mut self) -> Self {
         self.credential_passes = true;
+        self
+    }
+
+    /// Keeps the credential with the principal of its request, as a secret, to be exchanged for one that is good at the next service.
+    /// Without this it does not outlive its check.
+    pub fn keep_credential(mut self) -> Self {
+        self.keep_credential = true;
         self
     }
 
@@ -214,6 +231,9 @@ impl VerifyJwtLayerBuilder {
                 ));
             }
         }
+        if let Some(problem) = self.delegation.as_ref().and_then(Delegation::problem) {
+            return Err(setting("delegation", &problem));
+        }
         let challenges = Challenges::new(&self.realm, metadata.as_deref())?;
         let verifier = Verifier {
             issuers: self.issuers,
@@ -237,6 +257,8 @@ impl VerifyJwtLayerBuilder {
                 required: self.required,
                 default_plan: self.default_plan,
                 revocations: self.revocations,
+                delegation: self.delegation,
+                keep_credential: self.keep_credential,
             }),
             host: self.host,
             api_key_header: self.api_key_header,

@@ -15,8 +15,7 @@
 //!    has (`nonce`, `at_hash`, `c_hash`, `s_hash`, `events`), or by what it calls itself (`typ` or `token_use` among the
 //!    claims), and refused.
 //! 6. A JWT with `cnf` is bound to a key of its bearer and passes only beside the proof, on every request: the client
-//!    certificate (RFC 8705), or a [DPoP](dpop) proof (RFC 9449). Any other `cnf` is refused. `act` becomes the principal's
-//!    [`ActorChain`](crate::principal::ActorChain).
+//!    certificate (RFC 8705), or a [DPoP](dpop) proof (RFC 9449). Any other `cnf` is refused.
 //! 7. A verified credential is remembered under its full SHA-256. Each time it comes again, its time is checked and its
 //!    key must still be the issuer's. What failed is never remembered.
 //!    [`Revocations`](crate::principal::Revocations) count for it, too, from the next request on.
@@ -24,10 +23,14 @@
 //!    by, credentials of that issuer are 503, and none passes.
 //! 9. The caller learns that a credential does not hold or has expired. Why stands in the refusal's private cause.
 //! 10. What has expired stays expired when the machine's clock steps back; what has not begun by the clock has not begun.
-//! 11. The credential, its proof and API keys are taken out of the request before the handler sees it.
+//! 11. The credential, its proof and API keys are taken out of the request before the handler sees it. The principal has the
+//!     credential, as a secret, only where it is [kept](VerifyJwtLayerBuilder::keep_credential).
 //! 12. An [`ApiKey`] is found by its SHA-256 alone. A [login of the host's own](Authenticate) may say who asks instead.
 //!     An opaque credential is asked about at its issuer (`Introspection`, RFC 7662; feature `fetch`).
-//! 13. A credential that does not hold is noted in the record, for the flood check to charge its sender.
+//! 13. A credential with `act` (RFC 8693 §4.1), however it was checked, is refused unless a [`Delegation`](crate::principal::Delegation)
+//!     lets all of its actors act, and the current one is the machine that has brought it, on every request. The principal has the
+//!     rights of the subject that every actor has, too.
+//! 14. A credential that does not hold is noted in the record, for the flood check to charge its sender.
 //!
 //! # Deployment caveat
 //!
@@ -58,15 +61,17 @@
 //! # }
 //! ```
 
+pub(crate) mod actors;
 mod api_key;
 mod authenticate;
-mod bearer;
-mod cache;
+pub(crate) mod bearer;
 mod challenge;
 mod claims;
 mod confirmation;
 pub mod dpop;
 mod error;
+#[cfg(feature = "sts")]
+pub(crate) mod examine;
 mod file;
 #[cfg(feature = "fetch")]
 pub mod introspect;
@@ -89,6 +94,8 @@ mod step;
 mod tests;
 mod verify;
 
+#[cfg(feature = "fetch")]
+pub use crate::jose::ClientAuthentication;
 pub use api_key::{ApiKey, NewApiKey};
 pub use authenticate::{Authenticate, Authentication, PendingAuthentication};
 pub use confirmation::RequireBinding;
@@ -96,7 +103,7 @@ pub use dpop::DpopRules;
 pub use error::{JwtError, JwtErrorKind};
 pub use file::JwksFile;
 #[cfg(feature = "fetch")]
-pub use introspect::{ClientAuthentication, Introspection};
+pub use introspect::Introspection;
 pub use issuer::TrustedIssuer;
 #[cfg(feature = "fetch")]
 pub use jwks::{Jwks, JwksBuilder};

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cache::{Fingerprint, SeenCredentials};
 use super::claims::{Accepted, Claims, Times};
 use super::confirmation::Confirmation;
 use super::keys::{KeySource, PendingRefresh, Refresh};
 use super::shared::Shared;
 use super::{JwtError, JwtErrorKind, TrustedIssuer};
 use crate::clock::{HighWater, SharedClock, UnixTime};
+use crate::jose::seen::{Fingerprint, SeenCredentials};
 use crate::jose::{Algorithm, JoseErrorKind, Jws, JwsType, KeySet, json};
 use crate::principal::Principal;
 
@@ -193,6 +193,14 @@ impl Verifier {
             good_from,
             good_until,
         })
+    }
+
+    /// The `exp` of a credential that was verified.
+    #[cfg(feature = "sts")]
+    pub(super) fn expires(&self, verified: &Verified) -> UnixTime {
+        let leeway = self.issuers[verified.issuer as usize].leeway.as_nanos();
+        let leeway = u64::try_from(leeway).unwrap_or(u64::MAX);
+        UnixTime::from_nanos(verified.good_until.as_nanos().saturating_sub(leeway))
     }
 
     fn times(&self) -> Times {

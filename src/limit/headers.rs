@@ -165,7 +165,10 @@ pub(super) fn whole_seconds(duration: Duration) -> u64 {
 
 /// Whether callers may know how the limit stands: not when they share it with strangers.
 fn is_told(limit: &Limit) -> bool {
-    !matches!(limit.dimension(), Dimension::Plan | Dimension::Application | Dimension::Workload)
+    !matches!(
+        limit.dimension(),
+        Dimension::Plan | Dimension::Application | Dimension::Workload | Dimension::Actor
+    )
 }
 
 fn level_of<'a>(limit: &PreparedLimit, levels: &'a [LimitLevel]) -> Option<&'a LimitLevel> {

@@ -245,6 +245,10 @@ impl Holders<'_> {
                 Some(workload) => named(&[workload.id().kind(), workload.id().as_str()]),
                 None => named(&[]),
             },
+            Dimension::Actor => match principal()?.actors().current() {
+                Some(actor) => named(&[actor.issuer(), actor.id()]),
+                None => named(&[]),
+            },
             Dimension::Address => {
                 let client = self.exchange.client();
                 let client = client.ok_or_else(|| Refusal::stacked_wrongly(self.layer, "MatchRouteLayer"))?;

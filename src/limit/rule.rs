@@ -87,6 +87,8 @@ pub enum Dimension {
     Application,
     /// The machine that the request came from, by the name in its certificate.
     Workload,
+    /// The party that acts for the user at present: the first of the actors.
+    Actor,
     /// The client's network address (an IPv6 /64 counts as one).
     Address,
     /// Everybody on the plan together.
@@ -95,7 +97,7 @@ pub enum Dimension {
 
 impl Dimension {
     /// How many dimensions there are.
-    pub(crate) const COUNT: usize = 6;
+    pub(crate) const COUNT: usize = 7;
 
     /// The dimension's name in lower case.
     pub const fn as_str(self) -> &'static str {
@@ -104,6 +106,7 @@ impl Dimension {
             Self::Tenant => "tenant",
             Self::Application => "application",
             Self::Workload => "workload",
+            Self::Actor => "actor",
             Self::Address => "address",
             Self::Plan => "plan",
         }

@@ -191,15 +191,11 @@ impl RequirePeer {
             return Err(forbidden(format!("{} is not one of the workloads of this route", workload.id()))
                 .rule("peer:route"));
         }
+        exchange.set_workload(workload, self.rules.plan.clone())?;
         if *route.access() != Access::Machines {
-            return exchange.set_workload(workload);
+            return Ok(());
         }
-        exchange.set_workload(workload.clone())?;
-        let mut principal = Principal::of_workload(workload);
-        if let Some(plan) = &self.rules.plan {
-            principal = principal.plan(plan.clone());
-        }
-        exchange.set_principal(principal.build())
+        exchange.machine().map_or(Ok(()), |machine| exchange.set_principal(machine))
     }
 }
 

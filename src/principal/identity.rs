@@ -1,10 +1,8 @@
 use super::{
-    ActorChain, Application, PeerCertificate, PlanName, RoleSet, ScopeSet, Subject, TenantId, Workload,
-    WorkloadId,
+    Actor, ActorChain, Application, AuthenticationMethod, Credential, PlanName, PresentedCredential, RoleSet,
+    ScopeSet, Subject, TenantId, Withheld, Workload, WorkloadId,
 };
-use crate::clock::UnixTime;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Everything verified about who asks: a user, a machine, or a user through a machine. Cheap to clone; its facts never
 /// change during a request.
@@ -13,6 +11,8 @@ pub struct Principal {
     facts: Arc<Facts>,
     /// Beside the facts, which are remembered with a credential: it comes from the connection.
     workload: Option<Workload>,
+    /// Not remembered, either: one principal comes with many credentials.
+    pub(super) presented: Option<PresentedCredential>,
 }
 
 #[derive(Clone, Debug)]
@@ -24,19 +24,21 @@ struct Facts {
     plan: Option<PlanName>,
     scopes: ScopeSet,
     roles: RoleSet,
+    withheld: Arc<[Withheld]>,
+    may_act: Option<Box<Actor>>,
     credential: Credential,
 }
 
 impl Principal {
     /// A principal for `subject`, known by `credential`. Only what has been verified belongs in it.
     pub fn builder(subject: Subject, credential: Credential) -> PrincipalBuilder {
-        PrincipalBuilder { facts: Facts::new(Some(subject), credential), workload: None }
+        PrincipalBuilder { facts: Facts::new(Some(subject), credential), workload: None, presented: None }
     }
 
     /// A machine that asks for itself, known by its certificate.
     pub fn of_workload(workload: Workload) -> PrincipalBuilder {
         let credential = Credential::of_certificate(workload.certificate());
-        PrincipalBuilder { facts: Facts::new(None, credential), workload: Some(workload) }
+        PrincipalBuilder { facts: Facts::new(None, credential), workload: Some(workload), presented: None }
     }
 
     /// The user; `None` when a machine asks for itself.
@@ -79,6 +81,13 @@ impl Principal {
         self
     }
 
+    /// The same principal, with no more rights than these.
+    pub(super) fn narrowed(mut self, scopes: ScopeSet, roles: RoleSet, withheld: Arc<[Withheld]>) -> Self {
+        let facts = Arc::make_mut(&mut self.facts);
+        (facts.scopes, facts.roles, facts.withheld) = (scopes, roles, withheld);
+        self
+    }
+
     /// The bytes of text that no other principal shares with it, about: what its own names take.
     pub(crate) fn own_text(&self) -> usize {
         let alone = |text: &Arc<str>| if Arc::strong_count(text) > 1 { 0 } else { text.len() };
@@ -86,7 +95,15 @@ impl Principal {
         let own = |text: Option<&str>| text.map_or(0, str::len);
         let actors: usize = actors.iter().map(|actor| 64 + actor.id().len() + actor.issuer().len()).sum();
         let login = credential.login.as_ref().and_then(|login| login.context.as_ref()).map_or(0, alone);
+        let root = credential.root().map_or(0, |root| {
+            let of = root.credential();
+            256 + root.subject().issuer().len()
+                + root.subject().id().len()
+                + own(of.identifier())
+                + own(of.session_id())
+        });
         own(subject.as_ref().map(Subject::id))
+            + root
             + own(credential.identifier())
             + own(credential.session_id())
             + actors
@@ -124,14 +141,24 @@ impl Principal {
         self.facts.plan.as_ref()
     }
 
-    /// The OAuth scopes granted.
+    /// The OAuth scopes granted: of those of the subject, the ones that every actor has, too.
     pub fn scopes(&self) -> &ScopeSet {
         &self.facts.scopes
     }
 
-    /// The roles of the subject.
+    /// The roles of the subject: of them, the ones that every actor has, too.
     pub fn roles(&self) -> &RoleSet {
         &self.facts.roles
+    }
+
+    /// The rights that the subject has and an actor lacks, so that they do not count.
+    pub fn withheld(&self) -> &[Withheld] {
+        &self.facts.withheld
+    }
+
+    /// The one party that the credential lets become the next actor (`may_act`, RFC 8693 §4.4); `None` when it does not say.
+    pub fn may_act(&self) -> Option<&Actor> {
+        self.facts.may_act.as_deref()
     }
 
     /// How the caller proved who it is.
@@ -157,6 +184,8 @@ impl Facts {
             plan: None,
             scopes: ScopeSet::default(),
             roles: RoleSet::default(),
+            withheld: Arc::default(),
+            may_act: None,
             credential,
         }
     }
@@ -167,6 +196,7 @@ impl Facts {
 pub struct PrincipalBuilder {
     facts: Facts,
     workload: Option<Workload>,
+    pub(super) presented: Option<PresentedCredential>,
 }
 
 impl PrincipalBuilder {
@@ -206,6 +236,12 @@ impl PrincipalBuilder {
         self
     }
 
+    /// The one party that may become the next actor.
+    pub fn may_act(mut self, actor: Actor) -> Self {
+        self.facts.may_act = Some(Box::new(actor));
+        self
+    }
+
     /// Another account of the same credential.
     pub(crate) fn credential(mut self, credential: Credential) -> Self {
         self.facts.credential = credential;
@@ -214,185 +250,6 @@ impl PrincipalBuilder {
 
     /// The principal.
     pub fn build(self) -> Principal {
-        Principal { facts: Arc::new(self.facts), workload: self.workload }
-    }
-}
-
-/// How the caller proved who it is: never the secret itself, only what may be recorded of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credential {
-    method: AuthenticationMethod,
-    issued: Option<UnixTime>,
-    expires: Option<UnixTime>,
-    id: Option<Arc<str>>,
-    session: Option<Box<str>>,
-    kid: Option<Arc<str>>,
-    key: Option<[u8; 32]>,
-    login: Option<Box<Login>>,
-}
-
-/// How and when the user logged in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Login {
-    context: Option<Arc<str>>,
-    methods: Arc<[Arc<str>]>,
-    time: Option<UnixTime>,
-}
-
-impl Credential {
-    /// A credential of that kind.
-    pub fn new(method: AuthenticationMethod) -> Self {
-        Self {
-            method,
-            issued: None,
-            expires: None,
-            id: None,
-            session: None,
-            kid: None,
-            key: None,
-            login: None,
-        }
-    }
-
-    /// A certificate: good until its last second is over, and called by its fingerprint.
-    pub(crate) fn of_certificate(certificate: &PeerCertificate) -> Self {
-        Self::new(AuthenticationMethod::Certificate)
-            .issued(certificate.not_before())
-            .expires(certificate.not_after().saturating_add(Duration::from_secs(1)))
-            .id(certificate.shared_fingerprint_text())
-    }
-
-    /// When it was issued (`iat`).
-    pub fn issued(mut self, at: UnixTime) -> Self {
-        self.issued = Some(at);
-        self
-    }
-
-    /// When it ceases to be good (`exp`).
-    pub fn expires(mut self, at: UnixTime) -> Self {
-        self.expires = Some(at);
-        self
-    }
-
-    /// Its own identifier (`jti`, RFC 7519 §4.1.7).
-    pub fn id(mut self, id: impl Into<Arc<str>>) -> Self {
-        self.id = Some(id.into());
-        self
-    }
-
-    /// The login session that it came from (`sid`, OpenID Connect Front-Channel Logout §3).
-    pub fn session(mut self, session: impl Into<Box<str>>) -> Self {
-        self.session = Some(session.into());
-        self
-    }
-
-    /// The key that signed it: what its issuer calls it (`kid`), and its thumbprint (SHA-256, RFC 7638).
-    pub fn signed_by(mut self, kid: Option<Arc<str>>, thumbprint: [u8; 32]) -> Self {
-        (self.kid, self.key) = (kid, Some(thumbprint));
-        self
-    }
-
-    /// How strongly the user was authenticated at the login (`acr`, OpenID Connect Core §2).
-    pub fn authentication_context(mut self, acr: impl Into<Arc<str>>) -> Self {
-        self.login.get_or_insert_default().context = Some(acr.into());
-        self
-    }
-
-    /// By which methods the user was authenticated at the login (`amr`, RFC 8176).
-    pub fn authentication_methods<M: Into<Arc<str>>>(mut self, amr: impl IntoIterator<Item = M>) -> Self {
-        self.login.get_or_insert_default().methods = amr.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// When the user was authenticated (`auth_time`, OpenID Connect Core §2).
-    pub fn authenticated_at(mut self, time: UnixTime) -> Self {
-        self.login.get_or_insert_default().time = Some(time);
-        self
-    }
-
-    /// How strongly the user was authenticated (`acr`).
-    pub fn acr(&self) -> Option<&str> {
-        self.login.as_ref()?.context.as_deref()
-    }
-
-    /// By which methods the user was authenticated (`amr`).
-    pub fn amr(&self) -> impl Iterator<Item = &str> {
-        self.login.iter().flat_map(|login| &*login.methods).map(|method| &**method)
-    }
-
-    /// When the user was authenticated (`auth_time`).
-    pub fn auth_time(&self) -> Option<UnixTime> {
-        self.login.as_ref()?.time
-    }
-
-    /// The kind of credential.
-    pub fn method(&self) -> AuthenticationMethod {
-        self.method
-    }
-
-    /// When it was issued, if it says so.
-    pub fn issued_at(&self) -> Option<UnixTime> {
-        self.issued
-    }
-
-    /// When it ceases to be good.
-    pub fn expires_at(&self) -> Option<UnixTime> {
-        self.expires
-    }
-
-    /// Its own identifier.
-    pub fn identifier(&self) -> Option<&str> {
-        self.id.as_deref()
-    }
-
-    /// The login session that it came from.
-    pub fn session_id(&self) -> Option<&str> {
-        self.session.as_deref()
-    }
-
-    /// What its issuer calls the key that signed it.
-    pub fn key_id(&self) -> Option<&str> {
-        self.kid.as_deref()
-    }
-
-    pub(crate) fn key_name(&self) -> Option<&Arc<str>> {
-        self.kid.as_ref()
-    }
-
-    /// The thumbprint of the key that signed it.
-    pub fn key_thumbprint(&self) -> Option<&[u8; 32]> {
-        self.key.as_ref()
-    }
-}
-
-/// The kind of credential that a [`Principal`] was known by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AuthenticationMethod {
-    /// A JWT whose signature and claims were checked.
-    Jwt,
-    /// A certificate whose key the other end of the connection holds.
-    Certificate,
-    /// An opaque credential that its issuer was asked about.
-    Introspection,
-    /// A static key, of which only the SHA-256 is known: the weakest kind.
-    ApiKey,
-    /// The host application vouches for the principal.
-    Host,
-    /// A test said so; exists only in requests made by the `testing` feature.
-    Asserted,
-}
-
-impl AuthenticationMethod {
-    /// The method as one lower-case word, for records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Jwt => "jwt",
-            Self::Certificate => "certificate",
-            Self::Introspection => "introspection",
-            Self::ApiKey => "api_key",
-            Self::Host => "host",
-            Self::Asserted => "asserted",
-        }
+        Principal { facts: Arc::new(self.facts), workload: self.workload, presented: self.presented }
     }
 }

@@ -8,6 +8,7 @@
 //! | [`Subject`] | the user | `iss` and `sub` |
 //! | [`Application`] | the OAuth client that the user sits at | `azp`, `client_id` |
 //! | [`ActorChain`] | who acts for the subject | `act` (RFC 8693 §4.1) |
+//! | [`Delegation`] | who may act, from which machine, with which rights | the operator |
 //! | [`TenantId`], [`PlanName`], [`ScopeSet`], [`RoleSet`] | what the issuer says the caller has | claims |
 //! | [`Workload`] | the machine that calls | its certificate, verified |
 //! | [`ClientAddress`] | where the connection came from | the socket, or a trusted proxy |
@@ -15,9 +16,14 @@
 mod address;
 mod certificate;
 mod connection;
+mod credential;
+mod delegation;
+mod effective;
 mod identity;
+mod method;
 mod names;
 mod pattern;
+mod presented;
 mod revocations;
 mod sets;
 mod spiffe;
@@ -36,10 +42,16 @@ pub use certificate::PeerCertificate;
 )]
 pub(crate) use certificate::{AlternativeNames, CertificateFacts};
 pub use connection::{PeerConnection, TlsConnection, TlsVersion};
+pub use credential::{Credential, CredentialRoot};
+pub(crate) use delegation::MOST_ACTORS;
+pub use delegation::{ActorDirectory, ActorRule, Delegation, DelegationError};
+pub use effective::{Right, Withheld};
 pub(crate) use identity::Holder;
-pub use identity::{AuthenticationMethod, Credential, Principal, PrincipalBuilder};
+pub use identity::{Principal, PrincipalBuilder};
+pub use method::AuthenticationMethod;
 pub use names::{Actor, ActorChain, Application, PlanName, Subject, TenantId};
 pub use pattern::WorkloadPattern;
+pub use presented::PresentedCredential;
 pub(crate) use revocations::Listener;
 pub use revocations::{Revocations, RevocationsFull, RevokedBy};
 pub use sets::{RoleSet, ScopeSet};

@@ -85,7 +85,7 @@ impl fmt::Debug for Subject {
 }
 
 /// One party that acts for the subject (RFC 8693 §4.1).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Actor(Subject);
 
 impl Actor {
@@ -102,6 +102,17 @@ impl Actor {
     /// The identifier, unique at its issuer.
     pub fn id(&self) -> &str {
         self.0.id()
+    }
+
+    /// Whether it is that subject.
+    pub fn is(&self, subject: &Subject) -> bool {
+        self.0 == *subject
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.id(), self.issuer())
     }
 }
 
@@ -128,5 +139,18 @@ impl ActorChain {
     /// Whether the subject asks for itself.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// How many stand behind one another.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The first party that comes again further in, the subject among them: none acts for itself.
+    pub fn repeated(&self, subject: Option<&Subject>) -> Option<&Actor> {
+        let again = |(n, actor): &(usize, &Actor)| {
+            self.0[n + 1..].contains(actor) || subject.is_some_and(|subject| actor.is(subject))
+        };
+        self.0.iter().enumerate().find(again).map(|(_, actor)| actor)
     }
 }

@@ -12,7 +12,7 @@ pub struct Advice {
 
 impl RefusalKind {
     /// Every kind.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::MissingCredential,
         Self::InvalidCredential,
         Self::AmbiguousCredential,
@@ -42,6 +42,9 @@ impl RefusalKind {
         Self::Plaintext,
         Self::HandshakeFailed,
         Self::InsufficientAuthentication,
+        Self::DelegationRefused,
+        Self::UpstreamFailed,
+        Self::UpstreamTimeout,
     ];
 
     /// The kind with that [`code`](Self::code).
@@ -145,6 +148,19 @@ impl RefusalKind {
                 "a credential that holds until the answer ends",
                 "the rule says whether it expired or was revoked; the client renews its credential before long requests, or \
                  choose a grace: credential_grace(…)",
+            ),
+            Self::DelegationRefused => (
+                "leave to act for this caller at the next service",
+                "the authorization server says no, and the cause repeats why: permit this service, as a client there, to \
+                 exchange credentials for that audience and those scopes",
+            ),
+            Self::UpstreamFailed => (
+                "a service further on that answers as it must",
+                "the cause says what came instead: look at that service, at what this one shows it, and at the address",
+            ),
+            Self::UpstreamTimeout => (
+                "a service further on that answers in time",
+                "look at that service, or give it longer: the cause names the limit",
             ),
             Self::HeadersTooLarge => (
                 "headers within the limit",

@@ -63,6 +63,12 @@ pub enum RefusalKind {
     AnswerBlocked,
     /// The credential, or the certificate, ceased to hold before the answer was over: expired or revoked (401).
     CredentialEnded,
+    /// This service may not act for the caller at the next one (403).
+    DelegationRefused,
+    /// A service further on did not answer, or not as it must (502).
+    UpstreamFailed,
+    /// A service further on did not answer in time (504).
+    UpstreamTimeout,
 }
 
 impl RefusalKind {
@@ -80,6 +86,7 @@ impl RefusalKind {
             | Self::HandshakeFailed => StatusCode::BAD_REQUEST,
             Self::InsufficientScope
             | Self::Forbidden
+            | Self::DelegationRefused
             | Self::ForeignOrigin
             | Self::MissingCertificate
             | Self::InvalidCertificate
@@ -96,7 +103,8 @@ impl RefusalKind {
             }
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::UnreadableAnswer | Self::AnswerBlocked => StatusCode::BAD_GATEWAY,
+            Self::UnreadableAnswer | Self::AnswerBlocked | Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
+            Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -132,6 +140,9 @@ impl RefusalKind {
             Self::UnreadableAnswer => "unreadable_answer",
             Self::AnswerBlocked => "answer_blocked",
             Self::CredentialEnded => "credential_ended",
+            Self::DelegationRefused => "delegation_refused",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::UpstreamTimeout => "upstream_timeout",
         }
     }
 }

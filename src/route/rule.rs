@@ -67,6 +67,7 @@ pub struct Route {
     access: Access,
     workloads: Option<Box<[WorkloadPattern]>>,
     certificate_optional: bool,
+    subject_optional: bool,
     acr: Box<[Box<str>]>,
     max_age: Option<Duration>,
     default_output_cap: Option<u64>,
@@ -89,6 +90,7 @@ impl Route {
             access: Access::Undecided,
             workloads: None,
             certificate_optional: false,
+            subject_optional: false,
             acr: Box::default(),
             max_age: None,
             default_output_cap: None,
@@ -221,6 +223,13 @@ impl Route {
         self
     }
 
+    /// Lets in, beside users with the route's scopes, machines that ask for themselves, by their certificate alone and with no scope.
+    /// Which machines, say [`workloads`](Self::workloads); without them, all whom the gate lets in.
+    pub fn subject_optional(mut self) -> Self {
+        self.subject_optional = true;
+        self
+    }
+
     /// Lets users in with their credential alone where the gate asks everybody for a client certificate: for a service that
     /// browsers and machines share. A certificate that is shown all the same must hold.
     pub fn danger_without_certificate(mut self) -> Self {
@@ -308,6 +317,11 @@ impl Route {
     /// Whether a caller may come without a client certificate.
     pub fn is_certificate_optional(&self) -> bool {
         self.certificate_optional
+    }
+
+    /// Whether a machine may ask for itself where a user with a credential may, too.
+    pub fn is_subject_optional(&self) -> bool {
+        self.subject_optional
     }
 
     /// The authentication contexts of which the user's login must have one; none when any will do.

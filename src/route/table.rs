@@ -122,6 +122,14 @@ fn check(route: &Route) -> Result<(), RouteError> {
         (_, _) if route.workload_patterns().is_some_and(<[_]>::is_empty) => {
             error(RouteErrorKind::NoWorkloads)
         }
+        (access, _) if route.is_subject_optional() && !matches!(access, Access::Scopes(_)) => {
+            error(RouteErrorKind::SubjectOfNobody)
+        }
+        _ if route.is_subject_optional()
+            && (!route.acr_values().is_empty() || route.max_login_age().is_some()) =>
+        {
+            error(RouteErrorKind::LoginOfNobody)
+        }
         (Access::Open | Access::Machines, _)
             if !route.acr_values().is_empty() || route.max_login_age().is_some() =>
         {
@@ -234,6 +242,12 @@ pub enum RouteErrorKind {
         "demands how a user logged in, and lets in callers that are no users: drop acr and max_age, or require a scope"
     )]
     LoginOfNobody,
+    /// A machine may come where no user does.
+    #[error(
+        "says subject_optional, which lets in machines beside users with a scope: require a scope, or say .machine_only() for \
+         machines alone"
+    )]
+    SubjectOfNobody,
     /// An authentication context that no challenge can name.
     #[error("an acr is one word of visible ASCII without quotes and backslashes; call .acr() once for each")]
     Acr,

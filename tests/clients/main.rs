@@ -30,6 +30,12 @@ fn the_story_of_mtls_gateway_goes_as_told() {
     assert_goes_as_told("mtls_gateway");
 }
 
+#[cfg(all(feature = "forward", feature = "tls"))]
+#[test]
+fn the_story_of_sidecar_goes_as_told() {
+    assert_goes_as_told("sidecar");
+}
+
 fn assert_goes_as_told(example: &str) {
     let Output { status, stdout, stderr } = program(example).output().unwrap();
     let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());

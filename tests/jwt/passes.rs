@@ -1,6 +1,7 @@
 //! Who passes, and what the handler sees of it.
 
 use super::*;
+use portcullis::principal::Delegation;
 
 #[tokio::test]
 async fn a_sound_credential_passes_and_the_handler_sees_who_asks_and_not_the_credential() {
@@ -67,7 +68,8 @@ async fn scopes_are_read_from_scope_and_scp_and_from_where_the_issuer_was_said_t
 #[tokio::test]
 async fn the_actors_of_a_delegated_credential_are_known_the_current_one_first() {
     let signer = ed25519();
-    let layer = layer(issuer(keys(&signer)));
+    let delegation = Delegation::new().danger_any_actor();
+    let layer = builder(&clock()).issuer(issuer(keys(&signer))).delegation(delegation).build().unwrap();
     let act = json!({ "sub": "agent", "act": { "sub": "gateway", "iss": "https://other.example" } });
     let outcome = bear(&layer, &signer.sign_jwt("JWT", &claims_with("act", act)).unwrap()).await;
     let principal = outcome.seen.unwrap().principal;

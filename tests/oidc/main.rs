@@ -6,6 +6,8 @@
 mod bound;
 #[cfg(feature = "tls")]
 mod mtls;
+#[cfg(feature = "delegate")]
+mod on_behalf;
 mod provider;
 
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};

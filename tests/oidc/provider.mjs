@@ -9,12 +9,16 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const packages = join(process.argv[2], 'node_modules');
-const { Provider } = await import(pathToFileURL(join(packages, 'oidc-provider', 'lib', 'index.js')));
+const { Provider, errors } = await import(pathToFileURL(join(packages, 'oidc-provider', 'lib', 'index.js')));
+const { createLocalJWKSet, jwtVerify } = await import(pathToFileURL(join(packages, 'jose', 'dist', 'webapi', 'index.js')));
 
 const RESOURCE = 'https://llm.example.com/mcp';
 // The credentials for this one are opaque.
 const OPAQUE = 'https://opaque.example.com';
 const SCOPES = 'generate:invoke models:read';
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+// A service further on, for which credentials are exchanged.
+const VECTORS = 'https://vectors.example.com';
 const REDIRECT = 'http://127.0.0.1/callback';
 
 const server = createServer();
@@ -100,6 +104,15 @@ function newProvider() {
         response_types: [],
       },
       {
+        client_id: 'orchestrator',
+        client_secret: 'orchestrator-secret',
+        token_endpoint_auth_method: 'client_secret_basic',
+        id_token_signed_response_alg: 'ES256',
+        grant_types: [EXCHANGE],
+        redirect_uris: [],
+        response_types: [],
+      },
+      {
         client_id: 'app',
         application_type: 'native',
         token_endpoint_auth_method: 'none',
@@ -114,6 +127,7 @@ function newProvider() {
     findAccount: (context, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
     interactions: { url: (context, interaction) => `/login/${interaction.uid}` },
     extraTokenClaims: (context) => {
+      if (context.actor) return { act: { sub: context.actor } };
       const code = context.oidc.entities.AuthorizationCode;
       return code ? { acr: code.acr, amr: code.amr, auth_time: code.authTime } : undefined;
     },
@@ -146,8 +160,34 @@ function newProvider() {
       },
     },
   });
+  made.registerGrantType(EXCHANGE, exchange, ['audience', 'scope', 'subject_token', 'subject_token_type', 'requested_token_type']);
   made.on('server_error', (context, error) => console.error(error.stack));
   return made;
+}
+
+// RFC 8693, for credentials that this provider issued itself: no scope is added, and the client becomes the actor.
+async function exchange(context) {
+  const { params, client, provider: own } = context.oidc;
+  if (params.audience !== VECTORS) throw new errors.InvalidTarget('there is no such service');
+  const published = keys.map(({ d, ...half }) => half);
+  const { payload } = await jwtVerify(params.subject_token, createLocalJWKSet({ keys: published }), { issuer }).catch(() => {
+    throw new errors.InvalidGrant('the subject token does not hold');
+  });
+  const held = payload.scope.split(' ');
+  if (!params.scope.split(' ').every((name) => held.includes(name))) throw new errors.InvalidScope('more than the user has', params.scope);
+  const issued = new own.AccessToken({ client, accountId: payload.sub, scope: params.scope, gty: 'token_exchange' });
+  issued.resourceServer = new own.ResourceServer(VECTORS, {
+    scope: SCOPES, audience: VECTORS, accessTokenFormat: 'jwt', accessTokenTTL: 300, jwt: { sign: { alg: 'ES256' } },
+  });
+  context.actor = client.clientId;
+  context.oidc.entity('AccessToken', issued);
+  context.body = {
+    access_token: await issued.save(),
+    issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    token_type: issued.tokenType,
+    expires_in: issued.expiration,
+    scope: params.scope,
+  };
 }
 
 // The user logs in with two factors, and allows what is asked for.

@@ -1,6 +1,13 @@
 use super::{Exchange, PeerFacts};
-use crate::principal::{TlsConnection, Workload};
+use crate::principal::{PlanName, Principal, TlsConnection, Workload};
 use crate::refusal::Refusal;
+
+/// The machine that calls.
+pub(super) struct Machine {
+    workload: Workload,
+    /// Of what it asks for itself.
+    plan: Option<PlanName>,
+}
 
 /// What the connection of a request has shown.
 impl Exchange {
@@ -25,20 +32,30 @@ impl Exchange {
 
     /// Which machine calls, once its certificate was found to hold and to be let in.
     pub fn workload(&self) -> Option<&Workload> {
-        self.0.workload.get()
+        self.0.machine.get().map(|machine| &machine.workload)
+    }
+
+    /// The machine as a principal, for a request that it makes for itself.
+    pub(crate) fn machine(&self) -> Option<Principal> {
+        let Machine { workload, plan } = self.0.machine.get()?;
+        let principal = Principal::of_workload(workload.clone());
+        Some(match plan {
+            Some(plan) => principal.plan(plan.clone()).build(),
+            None => principal.build(),
+        })
     }
 
     #[cfg(feature = "tls")]
-    /// Says which machine calls. Before anybody says who asks, so that the principal knows it.
-    pub(crate) fn set_workload(&self, workload: Workload) -> Result<(), Refusal> {
+    /// Says which machine calls, and the plan of what it asks for itself. Before anybody says who asks, so that the principal knows it.
+    pub(crate) fn set_workload(&self, workload: Workload, plan: Option<PlanName>) -> Result<(), Refusal> {
         if self.principal().is_some() {
             return Err(Refusal::misconfigured(
                 "a layer authenticated the caller before RequirePeerLayer: stack RequirePeerLayer outside of it",
             ));
         }
         self.0
-            .workload
-            .set(workload)
+            .machine
+            .set(Machine { workload, plan })
             .map_err(|_| Refusal::misconfigured("two layers find out which machine calls"))
     }
 

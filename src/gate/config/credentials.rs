@@ -1,12 +1,13 @@
 //! The kinds of credential beside the JWTs of issuers.
 
 use super::ConfigError;
+use super::delegation::{DelegationSection, delegation};
 use super::file::{ApiKeySection, AuthenticationSection, DpopSection};
 use super::source::Source;
 use super::value::choose;
 use crate::gate::GateBuilder;
 use crate::jwt::{ApiKey, DpopRules, JwtErrorKind, RequireBinding, VerifyJwtLayer};
-use crate::principal::Subject;
+use crate::principal::{Delegation, Subject};
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use std::collections::HashSet;
@@ -20,9 +21,11 @@ const KEYS_ISSUER: &str = "api-keys";
 #[derive(Default)]
 pub(super) struct Credentials {
     api_key_header: bool,
+    keep: bool,
     required: RequireBinding,
     dpop: Option<DpopRules>,
     api_keys: Vec<ApiKey>,
+    delegation: Option<Delegation>,
 }
 
 impl Credentials {
@@ -30,12 +33,15 @@ impl Credentials {
         source: &Source,
         section: AuthenticationSection,
         api_keys: Vec<Spanned<ApiKeySection>>,
+        acting: Option<Spanned<DelegationSection>>,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             api_key_header: section.accept_api_key_header,
+            keep: section.keep_credential,
             required: section.require_binding.0,
             dpop: section.dpop.map(|section| dpop(source, section)).transpose()?,
             api_keys: keys(source, api_keys)?,
+            delegation: acting.map(|section| delegation(source, section)).transpose()?,
         })
     }
 
@@ -47,9 +53,15 @@ impl Credentials {
         if self.api_key_header {
             builder = builder.accept_api_key_header();
         }
+        if self.keep {
+            builder = builder.keep_credential();
+        }
         builder = self.api_keys.iter().cloned().fold(builder, GateBuilder::api_key);
         if let Some(rules) = &self.dpop {
             builder = builder.dpop(rules.clone());
+        }
+        if let Some(delegation) = &self.delegation {
+            builder = builder.delegation(delegation.clone());
         }
         builder.require_binding(self.required.clone())
     }

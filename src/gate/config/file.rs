@@ -1,7 +1,9 @@
 //! The shape of the file: what serde reads, before it means anything.
 
 use super::credentials::Binding;
+use super::delegation::DelegationSection;
 use super::hosts::{Host, Origin, UrlHost};
+use super::jwks::Jwks;
 use super::moment::Moment;
 use super::value::{Count, Size, Text};
 use crate::audit::WhenFull;
@@ -12,10 +14,7 @@ use crate::payload::{Dialect, UnknownFields};
 use crate::principal::{Network, TrustDomain, WorkloadPattern};
 use http::{HeaderName, Method};
 use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use toml::Spanned;
@@ -35,6 +34,7 @@ pub(super) struct File {
     pub(super) issuers: Vec<Spanned<IssuerSection>>,
     #[serde(default)]
     pub(super) authentication: AuthenticationSection,
+    pub(super) delegation: Option<Spanned<DelegationSection>>,
     pub(super) watch: Option<Spanned<WatchSection>>,
     pub(super) protected_resource: Option<Spanned<ProtectedResourceSection>>,
     #[serde(default)]
@@ -130,6 +130,8 @@ pub(super) struct AuthenticationSection {
     #[serde(default)]
     pub(super) accept_api_key_header: bool,
     #[serde(default)]
+    pub(super) keep_credential: bool,
+    #[serde(default)]
     pub(super) require_binding: Binding,
     pub(super) dpop: Option<Spanned<DpopSection>>,
 }
@@ -198,6 +200,7 @@ pub(super) struct RouteSection {
     pub(super) scopes: Vec<Spanned<String>>,
     pub(super) open: Option<Spanned<bool>>,
     pub(super) machine_only: Option<Spanned<bool>>,
+    pub(super) subject_optional: Option<Spanned<bool>>,
     pub(super) workloads: Option<Vec<Text<WorkloadPattern>>>,
     pub(super) danger_without_certificate: Option<Spanned<bool>>,
     pub(super) acr: Option<Spanned<Vec<String>>>,
@@ -364,36 +367,4 @@ pub(super) enum HeaderForm {
 pub(super) enum PersonName {
     Email,
     Upn,
-}
-
-/// A JWK set in the file, as JSON. No error repeats what is in it, and it has no `Debug`.
-pub(super) struct Jwks(pub(super) String);
-
-struct JwksVisitor;
-
-impl<'de> Visitor<'de> for JwksVisitor {
-    type Value = Jwks;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JWK set: its JSON as a string, a table with `keys`, or a list of keys as tables")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Jwks, E> {
-        Ok(Jwks(text.to_owned()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Jwks, A::Error> {
-        serde_json::Value::deserialize(MapAccessDeserializer::new(map)).map(|set| Jwks(set.to_string()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, keys: A) -> Result<Jwks, A::Error> {
-        serde_json::Value::deserialize(SeqAccessDeserializer::new(keys))
-            .map(|keys| Jwks(serde_json::json!({ "keys": keys }).to_string()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Jwks {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JwksVisitor)
-    }
 }

@@ -56,6 +56,7 @@
 #![doc = include_str!("keys.md")]
 
 mod credentials;
+mod delegation;
 mod error;
 #[cfg(feature = "fetch")]
 mod fetch;
@@ -64,6 +65,7 @@ mod hosts;
 #[cfg(feature = "fetch")]
 mod introspection;
 mod issuers;
+mod jwks;
 mod machines;
 mod moment;
 mod open;
@@ -213,7 +215,12 @@ impl Config {
                 .map(|section| read::protected_resource(&source, section, &issuers))
                 .transpose()?,
             issuers,
-            credentials: credentials::Credentials::read(&source, file.authentication, file.api_keys)?,
+            credentials: credentials::Credentials::read(
+                &source,
+                file.authentication,
+                file.api_keys,
+                file.delegation,
+            )?,
             #[cfg(feature = "fetch")]
             introspection: file.introspection.map(introspection::Asking),
             routes: routes::routes(&source, file.routes)?,

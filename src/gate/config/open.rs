@@ -172,6 +172,10 @@ impl Config {
                 "peer",
                 "a route lets in machines by their certificates: add [peer] with trust_domains or workloads, and say who may enter",
             ),
+            GateErrorKind::ActorsWithoutPeers => (
+                "peer",
+                "actors are known by their certificates: add [peer] with trust_domains or workloads, and say who may enter",
+            ),
             _ => return self.source.whole(ConfigErrorKind::Gate(error)),
         };
         self.source.missing(key, problem)

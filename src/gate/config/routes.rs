@@ -65,6 +65,10 @@ fn route(source: &Source, span: Range<usize>, section: &RouteSection) -> Result<
             let login = login.or(section.max_age.as_ref().map(Spanned::span));
             source.refuse(login.unwrap_or(span), kind.to_string())
         }
+        kind @ RouteErrorKind::SubjectOfNobody => {
+            let optional = section.subject_optional.as_ref().map(Spanned::span);
+            source.refuse(optional.unwrap_or(span), kind.to_string())
+        }
         kind => source.refuse(path.span(), kind.to_string()),
     }
 }
@@ -92,6 +96,9 @@ fn enter(source: &Source, mut route: Route, section: &RouteSection) -> Result<Ro
             return source.refuse(machine_only.span(), problem);
         }
         route = route.machine_only();
+    }
+    if section.subject_optional.as_ref().is_some_and(|optional| *optional.get_ref()) {
+        route = route.subject_optional();
     }
     if let Some(workloads) = &section.workloads {
         route = route.workloads(workloads.iter().map(|pattern| pattern.0.clone()));

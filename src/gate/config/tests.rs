@@ -9,13 +9,15 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 23] = [
+const SECTIONS: [(&str, &str); 25] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
     ("fetch", "[[issuers]]\n[issuers.fetch]"),
     ("protected_resource", "[protected_resource]"),
     ("authentication", "[authentication]"),
     ("dpop", "[authentication.dpop]"),
+    ("delegation", "[delegation]"),
+    ("actors", "[[delegation.actors]]"),
     ("api_keys", "[[api_keys]]"),
     ("introspection", "[introspection]"),
     ("watch", "[watch]"),
@@ -70,7 +72,7 @@ fn every_section_is_known_to_these_tests() {
     let sections: BTreeSet<String> = SECTIONS.iter().map(|(section, _)| (*section).to_owned()).collect();
     let top: BTreeSet<String> = super::file::TOP.iter().map(|key| (*key).to_owned()).collect();
     let root = keys("");
-    assert!(root.len() > SECTIONS.len() - 3, "{root:?}");
+    assert!(root.len() > SECTIONS.len() - 4, "{root:?}");
     for key in root {
         assert!(
             sections.contains(&key) ^ top.contains(&key),
@@ -93,6 +95,8 @@ fn the_example_names_every_key_in_its_section() {
             names_in(root.get_ref().get("issuers").unwrap().get_ref(), &mut names);
         } else if ["people", "tls_proxies"].contains(&section) {
             names_in(root.get_ref().get("peer").unwrap().get_ref(), &mut names);
+        } else if section == "actors" {
+            names_in(root.get_ref().get("delegation").unwrap().get_ref(), &mut names);
         } else if section == "dpop" {
             names_in(root.get_ref().get("authentication").unwrap().get_ref(), &mut names);
         } else {
@@ -145,9 +149,9 @@ fn the_documentation_names_every_key_in_its_section() {
     }
     assert_eq!(
         sections.len(),
-        SECTIONS.len() - 6 + 1,
+        SECTIONS.len() - 7 + 1,
         "a section for each, limits in that of plans, people and proxies in that of peer, fetch in issuers, dpop in that of \
-         authentication, and the top"
+         authentication, actors in that of delegation, and the top"
     );
     for key in keys("[[plans.free.requests]]") {
         assert!(DOCUMENTATION.contains(&format!("`{key}`, in a limit")), "keys.md does not tell of `{key}`");
@@ -156,6 +160,7 @@ fn the_documentation_names_every_key_in_its_section() {
         ("[[peer.people]]", "in one of people"),
         ("[peer.proxies]", "in proxies"),
         ("[authentication.dpop]", "in dpop"),
+        ("[[delegation.actors]]", "in an actor"),
         ("[[issuers]]\n[issuers.fetch]", "in fetch"),
     ] {
         for key in keys(header) {

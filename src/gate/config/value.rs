@@ -85,7 +85,15 @@ impl FromText for Dimension {
     const WHAT: &'static str = "what a limit adds up over";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        let all = [Self::Subject, Self::Tenant, Self::Application, Self::Workload, Self::Address, Self::Plan];
+        let all = [
+            Self::Subject,
+            Self::Tenant,
+            Self::Application,
+            Self::Workload,
+            Self::Actor,
+            Self::Address,
+            Self::Plan,
+        ];
         choose(text, Self::WHAT, all.map(|dimension| (dimension.as_str(), dimension)))
     }
 }

@@ -37,7 +37,7 @@ use crate::clock::{HighWater, SharedClock, UnixTime};
 use crate::jose::Algorithm;
 
 /// The header of the proof (RFC 9449 §4.1).
-pub(super) const DPOP: HeaderName = HeaderName::from_static("dpop");
+pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// The header in which a nonce is given (RFC 9449 §8.1).
 pub(super) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
@@ -116,7 +116,7 @@ impl DpopRules {
         (&self.addresses, self.max_age, self.nonces, self.nonce_secret.is_some(), self.remember)
     }
 
-    pub(super) fn build(&self, clock: SharedClock) -> Result<Dpop, JwtError> {
+    pub(crate) fn build(&self, clock: SharedClock) -> Result<Dpop, JwtError> {
         let mut bases = Vec::new();
         for text in &self.addresses {
             let base = Address::parse(text).filter(|_| !text.contains(['?', '#']));
@@ -154,7 +154,7 @@ impl fmt::Display for DpopRules {
 
 /// Checks proofs.
 #[derive(Debug)]
-pub(super) struct Dpop {
+pub(crate) struct Dpop {
     bases: Vec<Address>,
     max_age: Duration,
     nonces: Option<Nonces>,
@@ -179,9 +179,23 @@ impl Dpop {
         request: &Request<'_>,
     ) -> Result<(), DpopErrorKind> {
         let addresses = self.addresses(request.path);
-        let purpose =
-            Purpose { method: request.method, addresses: &addresses, credential: request.credential, key };
-        let proof = Proof::read(proof, &purpose)?;
+        let bound = Some((request.credential, key));
+        let proof = Proof::read(proof, &Purpose { method: request.method, addresses: &addresses, bound })?;
+        self.hold(&proof)
+    }
+
+    /// The thumbprint of the key that made the proof, for a `POST` to the first address itself, where credentials are asked for
+    /// (RFC 9449 §5).
+    #[cfg(feature = "sts")]
+    pub(crate) fn check_key(&self, proof: &str) -> Result<[u8; 32], DpopErrorKind> {
+        let addresses = self.addresses("");
+        let proof = Proof::read(proof, &Purpose { method: "POST", addresses: &addresses, bound: None })?;
+        self.hold(&proof)?;
+        Ok(*proof.key.thumbprint().as_bytes())
+    }
+
+    /// Whether the proof is one now, and comes for the first time.
+    fn hold(&self, proof: &Proof<'_>) -> Result<(), DpopErrorKind> {
         let now = self.now();
         if proof.issued_at > now.saturating_add(LEEWAY) {
             return Err(DpopErrorKind::InFuture);

@@ -23,9 +23,8 @@ pub(super) struct Purpose<'a> {
     pub(super) method: &'a str,
     /// Every form in which the path may be written publicly.
     pub(super) addresses: &'a [Address],
-    pub(super) credential: &'a str,
-    /// The thumbprint that the credential is bound to.
-    pub(super) key: &'a [u8; 32],
+    /// The credential that comes beside it, and the thumbprint that it is bound to. `None` where one is asked for (RFC 9449 §5).
+    pub(super) bound: Option<(&'a str, &'a [u8; 32])>,
 }
 
 impl<'p> Proof<'p> {
@@ -39,11 +38,13 @@ impl<'p> Proof<'p> {
         let claim = |name| claims.root().get(name);
         let text = |name| text(claim(name), name);
         // `ath` first: a proof for another credential is the one that an attacker has (RFC 9449 §7.1, §11.2).
-        if text("ath")? != base64url::encode(digest(&SHA256, purpose.credential.as_bytes()).as_ref()) {
-            return Err(DpopErrorKind::OtherCredential);
-        }
-        if key.thumbprint().as_bytes() != purpose.key {
-            return Err(DpopErrorKind::OtherKey);
+        if let Some((credential, bound_to)) = purpose.bound {
+            if text("ath")? != base64url::encode(digest(&SHA256, credential.as_bytes()).as_ref()) {
+                return Err(DpopErrorKind::OtherCredential);
+            }
+            if key.thumbprint().as_bytes() != bound_to {
+                return Err(DpopErrorKind::OtherKey);
+            }
         }
         if text("htm")? != purpose.method {
             return Err(DpopErrorKind::OtherMethod);

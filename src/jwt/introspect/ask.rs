@@ -1,15 +1,15 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use hashbrown::HashMap;
 use http::{Response, StatusCode, Uri};
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::Introspection;
 use crate::clock::{HighWater, SharedClock};
-use crate::jose::json;
-use crate::jwt::cache::{Fingerprint, SeenCredentials};
+use crate::fetch::SingleFlight;
+use crate::jose::seen::{Fingerprint, SeenCredentials};
+use crate::jose::{Form, json};
 use crate::jwt::claims::{Accepted, Claims, Times};
 use crate::jwt::shared::Shared;
 use crate::jwt::{JwtError, JwtErrorKind};
@@ -32,7 +32,7 @@ pub(in crate::jwt) struct Asker {
     endpoint: Uri,
     good: SeenCredentials<Accepted>,
     refused: SeenCredentials<JwtError>,
-    flights: Mutex<HashMap<Fingerprint, Arc<OnceCell<Answer>>>>,
+    flights: SingleFlight<Fingerprint, Answer>,
     room: Semaphore,
     clock: SharedClock,
     latest: HighWater,
@@ -52,7 +52,7 @@ impl Asker {
             endpoint,
             good: SeenCredentials::new(GOOD.0, GOOD.1),
             refused: SeenCredentials::new(REFUSED.0, REFUSED.1),
-            flights: Mutex::default(),
+            flights: SingleFlight::default(),
             room: Semaphore::new(AT_ONCE),
             clock,
             latest: HighWater::default(),
@@ -73,9 +73,7 @@ impl Asker {
     /// Asks the issuer, or waits for the answer if somebody is asking about the same credential.
     pub(in crate::jwt) async fn ask(&self, credential: &str) -> Result<Asked, JwtError> {
         let fingerprint = Fingerprint::of(credential);
-        let flight = Flight::join(self, fingerprint);
-        let answer = flight.cell.get_or_init(|| self.fetch(credential, fingerprint)).await.clone();
-        drop(flight);
+        let answer = self.flights.join(fingerprint, || self.fetch(credential, fingerprint)).await;
         self.hold(answer?, false)
     }
 
@@ -99,7 +97,10 @@ impl Asker {
         let Ok(_room) = self.room.try_acquire() else {
             return Err(unknown(format!("{AT_ONCE} questions are under way already")));
         };
-        let request = self.rules.client.request(&self.endpoint, credential, self.clock.now());
+        let mut form = Form::default();
+        form.add("token", credential);
+        form.add("token_type_hint", "access_token");
+        let request = self.rules.client.post(&self.endpoint, form, self.clock.now());
         let request = request.ok_or_else(|| unknown("the question could not be written".to_owned()))?;
         let response = self.rules.fetch.fetch(request).await.map_err(|error| unknown(error.to_string()))?;
         let answer = self.read(&response);
@@ -152,35 +153,6 @@ impl Asker {
         accepted.principal = accepted.principal.known_by(AuthenticationMethod::Introspection);
         Ok(Arc::new(accepted))
     }
-}
-
-/// One who waits for an answer. The last one to leave takes the question off the list, however it ends.
-struct Flight<'a> {
-    asker: &'a Asker,
-    fingerprint: Fingerprint,
-    cell: Arc<OnceCell<Answer>>,
-}
-
-impl<'a> Flight<'a> {
-    fn join(asker: &'a Asker, fingerprint: Fingerprint) -> Self {
-        let cell = Arc::clone(lock(asker).entry(fingerprint).or_default());
-        Self { asker, fingerprint, cell }
-    }
-}
-
-impl Drop for Flight<'_> {
-    fn drop(&mut self) {
-        let mut flights = lock(self.asker);
-        // Whoever comes after the answer asks again, if it was not worth remembering.
-        let is_ours = flights.get(&self.fingerprint).is_some_and(|cell| Arc::ptr_eq(cell, &self.cell));
-        if is_ours && (self.cell.initialized() || Arc::strong_count(&self.cell) == 2) {
-            flights.remove(&self.fingerprint);
-        }
-    }
-}
-
-fn lock(asker: &Asker) -> MutexGuard<'_, HashMap<Fingerprint, Arc<OnceCell<Answer>>>> {
-    asker.flights.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Asker {

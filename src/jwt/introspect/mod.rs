@@ -13,7 +13,6 @@
 //! What the issuer revokes is known here when the answer is no longer remembered: a minute later, unless set otherwise.
 
 mod ask;
-mod client;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,11 +21,11 @@ use std::time::Duration;
 use http::Uri;
 
 pub(super) use self::ask::{Asked, Asker};
-pub use self::client::ClientAuthentication;
 use super::issuer::setting;
 use super::{JwtError, StaticKeys, TrustedIssuer};
 use crate::clock::SharedClock;
 use crate::fetch::Fetch;
+use crate::jose::ClientAuthentication;
 
 const REMEMBER_FOR: Duration = Duration::from_secs(60);
 const REMEMBER_REFUSED_FOR: Duration = Duration::from_secs(10);

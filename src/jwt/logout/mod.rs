@@ -47,7 +47,7 @@ mod replay;
 mod service;
 
 pub use builder::BackChannelLogoutBuilder;
-pub use service::{BackChannelLogout, LogoutBody, LogoutFuture};
+pub use service::{BackChannelLogout, LogoutFuture};
 
 #[cfg(doc)]
 use crate::principal::Revocations;

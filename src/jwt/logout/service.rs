@@ -1,5 +1,6 @@
 use super::BackChannelLogoutBuilder;
 use super::desk::Desk;
+use crate::body::WholeBody;
 use crate::exchange::Exchange;
 use crate::principal::Revocations;
 use crate::refusal::Refusal;
@@ -7,7 +8,7 @@ use crate::route::Route;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
@@ -65,7 +66,7 @@ impl<B> Service<Request<B>> for BackChannelLogout
 where
     B: Body<Data = Bytes> + Send + 'static,
 {
-    type Response = Response<LogoutBody>;
+    type Response = Response<WholeBody>;
     type Error = Infallible;
     type Future = LogoutFuture;
 
@@ -99,10 +100,10 @@ where
 }
 
 /// The future of a [`BackChannelLogout`].
-pub struct LogoutFuture(Pin<Box<dyn Future<Output = Response<LogoutBody>> + Send>>);
+pub struct LogoutFuture(Pin<Box<dyn Future<Output = Response<WholeBody>> + Send>>);
 
 impl Future for LogoutFuture {
-    type Output = Result<Response<LogoutBody>, Infallible>;
+    type Output = Result<Response<WholeBody>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx).map(Ok)
@@ -116,14 +117,14 @@ impl fmt::Debug for LogoutFuture {
 }
 
 /// §2.8.
-fn respond(status: StatusCode, problem: Option<&str>) -> Response<LogoutBody> {
+fn respond(status: StatusCode, problem: Option<&str>) -> Response<WholeBody> {
     let body = problem.map(|public| {
         let body = serde_json::json!({ "error": "invalid_request", "error_description": public });
         Bytes::from(body.to_string())
     });
-    let mut response = Response::new(LogoutBody(body));
+    let mut response = Response::new(WholeBody::new(body.unwrap_or_default()));
     *response.status_mut() = status;
-    let length = response.body().0.as_ref().map_or(0, Bytes::len);
+    let length = response.body().len();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
@@ -131,28 +132,4 @@ fn respond(status: StatusCode, problem: Option<&str>) -> Response<LogoutBody> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     response
-}
-
-/// The body of an answer to a logout: empty, or a short error.
-#[derive(Debug)]
-pub struct LogoutBody(Option<Bytes>);
-
-impl Body for LogoutBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|body| Ok(Frame::data(body))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, |body| body.len() as u64))
-    }
 }

@@ -24,6 +24,8 @@ pub enum RevokedBy {
     IssuerBefore,
     /// A credential, by the key that signed it.
     Key,
+    /// A credential, because the one that it was exchanged for is revoked.
+    Root,
     /// A credential that had ended already: the calendar was set back since.
     Past,
 }
@@ -41,6 +43,7 @@ impl fmt::Display for RevokedBy {
             Self::SubjectBefore => "its subject and when it was issued (iat)",
             Self::IssuerBefore => "its issuer and when it was issued (iat)",
             Self::Key => "the key that signed it",
+            Self::Root => "the credential that it was exchanged for",
             Self::Past => "its end (exp), which had come before the clock was set back",
         })
     }

@@ -1,6 +1,6 @@
 use super::{EVER, RevocationsFull, RevokedBy};
 use crate::clock::UnixTime;
-use crate::principal::Principal;
+use crate::principal::{Actor, Credential, Principal, Subject};
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -104,6 +104,27 @@ impl Table {
         if forgotten > 0 && credential.expires_at().is_some_and(|ends| ends.as_nanos() <= forgotten) {
             return Some(RevokedBy::Past);
         }
+        let is_revoked = |actor: &Actor| self.is_revoked(actor.issuer(), actor.id());
+        if let Some(by) = self.find_credential(subject, credential) {
+            return Some(by);
+        }
+        if principal.actors().iter().any(is_revoked) {
+            return Some(RevokedBy::Actor);
+        }
+        let root = credential.root()?;
+        self.find_credential(root.subject(), root.credential()).map(|_| RevokedBy::Root)
+    }
+
+    #[cfg(feature = "sts")]
+    pub(super) fn find_subject(&self, subject: &Subject) -> bool {
+        self.is_revoked(subject.issuer(), subject.id())
+    }
+
+    fn is_revoked(&self, issuer: &str, id: &str) -> bool {
+        self.get(Kind::Subject, &[issuer, id]).is_some()
+    }
+
+    fn find_credential(&self, subject: &Subject, credential: &Credential) -> Option<RevokedBy> {
         let (issuer, issued) = (subject.issuer(), credential.issued_at());
         let hit = |kind, names: &[&str]| self.get(kind, names).is_some_and(|entry| entry.hits(issued));
         let whose = [issuer, subject.id()];
@@ -116,9 +137,6 @@ impl Table {
         }
         if hit(Kind::Subject, &whose) {
             return Some(RevokedBy::Subject);
-        }
-        if principal.actors().iter().any(|actor| hit(Kind::Subject, &[actor.issuer(), actor.id()])) {
-            return Some(RevokedBy::Actor);
         }
         if hit(Kind::SubjectBefore, &whose) || session.is_none() && hit(Kind::SubjectWithoutSession, &whose) {
             return Some(RevokedBy::SubjectBefore);

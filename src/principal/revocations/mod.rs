@@ -226,6 +226,12 @@ impl Revocations {
         self.0.edition.load(Ordering::Acquire)
     }
 
+    /// Whether this subject is revoked, whatever it shows.
+    #[cfg(feature = "sts")]
+    pub(crate) fn find_subject(&self, subject: &Subject) -> bool {
+        self.0.credentials.find_subject(subject)
+    }
+
     /// Who is told when something is put in.
     pub(crate) fn listen(&self) -> Listener {
         Listener::new(self.clone())

@@ -1,3 +1,6 @@
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,10 +14,10 @@ const SHARDS: usize = 32;
 
 /// The SHA-256 of a whole credential. A prefix of either would let one credential pass for another.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Fingerprint([u8; 32]);
+pub(crate) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    pub(super) fn of(credential: &str) -> Self {
+    pub(crate) fn of(credential: &str) -> Self {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest(&SHA256, credential.as_bytes()).as_ref());
         Self(bytes)
@@ -35,7 +38,7 @@ impl Fingerprint {
 /// leave first (by second chance).
 ///
 /// Only what was verified may be remembered, so a sender without a good credential can push nothing out.
-pub(super) struct SeenCredentials<V> {
+pub(crate) struct SeenCredentials<V> {
     shards: Box<[RwLock<Shard<V>>]>,
     bounds: Bounds,
 }
@@ -66,7 +69,7 @@ struct Slot<V> {
 
 impl<V> SeenCredentials<V> {
     /// Room for about `entries` values and `bytes` of them. No room for either remembers nothing.
-    pub(super) fn new(entries: usize, bytes: usize) -> Self {
+    pub(crate) fn new(entries: usize, bytes: usize) -> Self {
         let shard = || RwLock::new(Shard { index: HashTable::new(), slots: Vec::new(), bytes: 0, hand: 0 });
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
@@ -75,7 +78,7 @@ impl<V> SeenCredentials<V> {
     }
 
     /// The value remembered under this fingerprint, unless it is time to forget it.
-    pub(super) fn find(&self, fingerprint: &Fingerprint, now: Duration) -> Option<Arc<V>> {
+    pub(crate) fn find(&self, fingerprint: &Fingerprint, now: Duration) -> Option<Arc<V>> {
         let shard = self.shards[fingerprint.shard()].read().unwrap_or_else(PoisonError::into_inner);
         let slot = &shard.slots[shard.position(fingerprint)?];
         if nanos(now) >= slot.forget_at {
@@ -89,7 +92,7 @@ impl<V> SeenCredentials<V> {
     }
 
     /// Remembers a value that takes about `bytes`, until `forget_at`.
-    pub(super) fn remember(
+    pub(crate) fn remember(
         &self,
         fingerprint: Fingerprint,
         value: Arc<V>,
@@ -113,7 +116,7 @@ impl<V> SeenCredentials<V> {
     }
 
     /// Forgets one value.
-    pub(super) fn forget(&self, fingerprint: &Fingerprint) {
+    pub(crate) fn forget(&self, fingerprint: &Fingerprint) {
         let mut shard = self.shards[fingerprint.shard()].write().unwrap_or_else(PoisonError::into_inner);
         if let Some(position) = shard.position(fingerprint) {
             shard.remove(position);
@@ -121,7 +124,7 @@ impl<V> SeenCredentials<V> {
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.read().expect("no test panics inside").slots.len()).sum()
     }
 }

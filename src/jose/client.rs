@@ -9,14 +9,14 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Request, Uri};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::{SigningKey, base64url};
 use crate::clock::UnixTime;
-use crate::jose::{SigningKey, base64url};
 
 /// For how many seconds an assertion is good.
 const ASSERTION_LIFETIME: u64 = 60;
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// How this service shows the issuer who asks (RFC 7662 §2.1).
+/// How this service shows an authorization server who asks: about credentials (RFC 7662 §2.1), or for them (RFC 6749 §2.3).
 pub struct ClientAuthentication {
     id: Box<str>,
     by: By,
@@ -45,30 +45,20 @@ impl ClientAuthentication {
         Self { id: client_id.into(), by: By::Certificate }
     }
 
-    /// The question about a credential. `None` when there is no randomness, or the secret stands in no header.
-    pub(super) fn request(&self, endpoint: &Uri, credential: &str, now: UnixTime) -> Option<Request<Bytes>> {
-        let mut form = String::new();
-        let mut add = |name: &str, value: &str| {
-            if !form.is_empty() {
-                form.push('&');
-            }
-            form.push_str(name);
-            form.push('=');
-            encode(value, &mut form);
-        };
-        add("token", credential);
-        add("token_type_hint", "access_token");
+    /// The request that posts `form` to `endpoint` as this client. `None` when there is no randomness, or the secret stands in no
+    /// header.
+    pub(crate) fn post(&self, endpoint: &Uri, mut form: Form, now: UnixTime) -> Option<Request<Bytes>> {
         let mut authorization = None;
         match &self.by {
             By::Secret(secret) => authorization = Some(self.basic(secret)?),
             By::PrivateKey { key, audience } => {
                 let endpoint = endpoint.to_string();
                 let audience = audience.as_deref().unwrap_or(&endpoint);
-                add("client_id", &self.id);
-                add("client_assertion_type", ASSERTION_TYPE);
-                add("client_assertion", &self.assertion(key, audience, now)?);
+                form.add("client_id", &self.id);
+                form.add("client_assertion_type", ASSERTION_TYPE);
+                form.add("client_assertion", &self.assertion(key, audience, now)?);
             }
-            By::Certificate => add("client_id", &self.id),
+            By::Certificate => form.add("client_id", &self.id),
         }
         let mut request = Request::post(endpoint.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -76,7 +66,7 @@ impl ClientAuthentication {
         if let Some(value) = authorization {
             request = request.header(AUTHORIZATION, value);
         }
-        request.body(form.into()).ok()
+        request.body(form.0.into()).ok()
     }
 
     /// RFC 6749 §2.3.1: both are encoded as in a form first.
@@ -110,6 +100,21 @@ impl fmt::Debug for ClientAuthentication {
             By::Certificate => "certificate",
         };
         f.debug_struct("ClientAuthentication").field("id", &self.id).field("by", &by).finish()
+    }
+}
+
+/// The parameters of a request to an authorization server, as they are sent.
+#[derive(Default)]
+pub(crate) struct Form(String);
+
+impl Form {
+    pub(crate) fn add(&mut self, name: &str, value: &str) {
+        if !self.0.is_empty() {
+            self.0.push('&');
+        }
+        self.0.push_str(name);
+        self.0.push('=');
+        encode(value, &mut self.0);
     }
 }
 

@@ -1,0 +1,112 @@
+use super::DelegateError;
+use super::error::setting;
+use http::Uri;
+use std::fmt;
+use std::net::IpAddr;
+
+/// Where a credential may be sent: schemes, hosts and ports, and nothing else.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Destinations(Vec<Origin>);
+
+/// One of them. Hosts are in lower case, without brackets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Origin {
+    encrypted: bool,
+    host: Box<str>,
+    port: u16,
+}
+
+impl Destinations {
+    /// Adds `https://host`, with a port where it is another than 443; plain `http` is for loopback.
+    pub(super) fn add(&mut self, text: &str) -> Result<(), DelegateError> {
+        let refuse = |problem: &str| Err(setting("destination", format!("{text}: {problem}")));
+        let Ok(uri) = text.parse::<Uri>() else { return refuse("write https:// and a host") };
+        if uri.path_and_query().is_some_and(|rest| rest.as_str() != "/") {
+            return refuse("leave out the path; all of them are reached");
+        }
+        let origin = match Origin::of(&uri) {
+            Ok(origin) => origin,
+            Err(problem) => return refuse(problem),
+        };
+        if !self.0.contains(&origin) {
+            self.0.push(origin);
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The one place, as a URL without a path; `None` when there are several.
+    #[cfg(feature = "forward")]
+    pub(super) fn only(&self) -> Option<String> {
+        let [only] = &self.0[..] else { return None };
+        Some(only.to_string())
+    }
+
+    /// Whether a call to `uri` may carry the credential; an error says why not.
+    pub(super) fn check(&self, uri: &Uri) -> Result<(), String> {
+        let is_same = |origin: &Origin, host: &str, port| {
+            origin.port == port && host.trim_matches(['[', ']']).eq_ignore_ascii_case(&origin.host)
+        };
+        let Some(authority) = uri.authority() else { return Err("its URI is not absolute".to_owned()) };
+        if authority.as_str().contains('@') {
+            return Err("its URI holds a user name or a password".to_owned());
+        }
+        let encrypted = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err("its URI is neither of https nor of http".to_owned()),
+        };
+        let port = authority.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
+        let mut all = self.0.iter().filter(|origin| origin.encrypted == encrypted);
+        match all.any(|origin| is_same(origin, authority.host(), port)) {
+            true => Ok(()),
+            false => Err(format!("{} is not one of its destinations", authority.as_str())),
+        }
+    }
+}
+
+impl Origin {
+    fn of(uri: &Uri) -> Result<Self, &'static str> {
+        let encrypted = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err("begin with https://"),
+        };
+        let authority = uri.authority().ok_or("name a host")?;
+        if authority.as_str().contains('@') || authority.host().is_empty() {
+            return Err("name a host, and no user");
+        }
+        let host = authority.host().trim_matches(['[', ']']).to_ascii_lowercase();
+        let loopback = host == "localhost"
+            || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+        if !encrypted && !loopback {
+            return Err("without encryption only this machine is called; write https://");
+        }
+        let port = authority.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
+        Ok(Self { encrypted, host: host.into(), port })
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { encrypted, host, port } = self;
+        let scheme = if *encrypted { "https" } else { "http" };
+        match host.contains(':') {
+            true => write!(f, "{scheme}://[{host}]:{port}"),
+            false => write!(f, "{scheme}://{host}:{port}"),
+        }
+    }
+}
+
+/// For people.
+impl fmt::Display for Destinations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, origin) in self.0.iter().enumerate() {
+            write!(f, "{}{origin}", if n > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}

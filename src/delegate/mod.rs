@@ -1,0 +1,94 @@
+//! On whose behalf: calls to services further on, with the caller's rights and never with this service's own (feature `delegate`).
+//!
+//! [`ActOnBehalfLayer`] wraps a client of HTTP (any tower service of [`http::Request`]). For each call it takes the
+//! [`Principal`](crate::Principal) of the request that this service works on, exchanges the caller's credential for one that is made for
+//! the next service (RFC 8693, or Microsoft Entra's on-behalf-of), and attaches it. [`ProviderCredentialLayer`] does the opposite
+//! for providers of models, who know this service alone: nothing of the caller goes there.
+//!
+//! 1. Nobody, no call: whom a call is for stands in the request's extensions ([`OnBehalfOf`], or a `Principal`), or is
+//!    [given to the client](ActOnBehalf::on_behalf_of). Nothing is taken from a global or the task.
+//! 2. The gate must keep callers' credentials ([`GateBuilder::keep_credential`](crate::gate::GateBuilder::keep_credential)). Who is
+//!    known by a certificate, a static key or a login of the host has none to exchange, and is refused.
+//! 3. What comes back is checked: a Bearer credential for access, another than the caller's, no scope beyond those asked for, a
+//!    lifetime within a day. If it is a JWT, its `aud` is the next service alone, and it has not expired. Anything else refuses.
+//! 4. It is remembered under the full SHA-256 of the caller's, until shortly before it ends, never beyond the end of the caller's;
+//!    about one credential one exchange is under way at a time. Each call asks the [`Revocations`](crate::principal::Revocations),
+//!    and drops what was issued for who was revoked.
+//! 5. An exchange that fails is a refusal that names the hop ([`OutboundError`]), and no call. Refusals are not remembered.
+//! 6. `Authorization` is replaced, and every other credential taken out, whatever the request had.
+//! 7. Calls go to the destinations that were named, and nowhere else; over plain `http` only to this machine.
+//! 8. `traceparent` and the request's id go along. Each call stands in the record of its request.
+//!
+//! # Deployment caveat
+//! The client beneath must not follow redirects: it would take the credential to where nobody has looked. hyper-util's does not.
+//! The signature of an issued JWT is for the next service to check.
+//!
+//! # With hyper-util
+//! ```no_run
+//! use bytes::Bytes;
+//! use http::Request;
+//! use http_body_util::Full;
+//! use hyper_util::client::legacy::Client;
+//! use hyper_util::rt::TokioExecutor;
+//! use portcullis::delegate::{ActOnBehalfLayer, CredentialExchange, OnBehalfOf};
+//! use portcullis::fetch::HttpsClient;
+//! use portcullis::jwt::ClientAuthentication;
+//! use tower::{Layer, Service, ServiceExt};
+//!
+//! # async fn handler(caller: OnBehalfOf) -> Result<(), Box<dyn std::error::Error>> {
+//! let client = ClientAuthentication::secret("orchestrator", std::env::var("CLIENT_SECRET")?.into());
+//! let fetch = HttpsClient::builder().build()?;
+//! let on_behalf = ActOnBehalfLayer::builder(CredentialExchange::rfc8693("https://login.example.com/token", client, fetch))
+//!     .audience("https://vectors.example.com")
+//!     .scope("vectors:read")
+//!     .destination("http://localhost:8081") // a proxy of the service mesh on this machine; https:// elsewhere
+//!     .hop("vector database")
+//!     .build()?;
+//! let mut vectors = on_behalf.layer(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
+//!
+//! // In a handler, which takes `caller: OnBehalfOf` as an extractor:
+//! let mut request = Request::get("http://localhost:8081/collections/hr").body(Full::default())?;
+//! request.extensions_mut().insert(caller);
+//! let answer = vectors.ready().await?.call(request).await;
+//! // An error is refused with: error.refuse(&exchange)
+//! # let _ = answer;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # With reqwest
+//! reqwest's client is a tower service of its own request type. Five lines make it one of [`http::Request`]; there is no adapter here,
+//! because it would bring some thirty crates for these lines:
+//! ```text
+//! let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
+//! let client = tower::service_fn(move |request: http::Request<reqwest::Body>| {
+//!     let client = client.clone();
+//!     async move { client.execute(request.try_into()?).await.map(http::Response::<reqwest::Body>::from) }
+//! });
+//! let mut vectors = on_behalf.layer(client);
+//! ```
+
+mod answer;
+mod caller;
+mod destination;
+mod error;
+mod headers;
+mod layer;
+mod obtain;
+mod provider;
+mod secret;
+mod service;
+mod source;
+
+pub use caller::OnBehalfOf;
+pub use error::{DelegateError, DelegateErrorKind, OutboundError};
+#[cfg(feature = "forward")]
+pub(crate) use headers::of_connection;
+pub use layer::{ActOnBehalfLayer, ActOnBehalfLayerBuilder};
+pub use provider::{
+    Provider, ProviderCredential, ProviderCredentialFuture, ProviderCredentialLayer,
+    ProviderCredentialLayerBuilder,
+};
+pub use secret::RotatingSecret;
+pub use service::{ActOnBehalf, ActOnBehalfFuture};
+pub use source::{CredentialExchange, CredentialType};

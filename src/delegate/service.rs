@@ -1,0 +1,164 @@
+use super::OutboundError;
+use super::caller::OnBehalfOf;
+use super::headers;
+use super::layer::Inner;
+use crate::exchange::{CallFacts, CallNote};
+use crate::refusal::{Refusal, RefusalKind};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, Response, request};
+use pin_project_lite::pin_project;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tower_service::Service;
+
+/// A client that acts on behalf of callers: the service of [`ActOnBehalfLayer`](super::ActOnBehalfLayer).
+#[derive(Clone)]
+pub struct ActOnBehalf<S> {
+    pub(super) inner: S,
+    pub(super) shared: Arc<Inner>,
+    pub(super) caller: Option<OnBehalfOf>,
+}
+
+impl<S> ActOnBehalf<S> {
+    /// The same client, for this caller and no other: what requests have in their extensions is not looked at. For clients that
+    /// build their requests themselves.
+    pub fn on_behalf_of(mut self, caller: impl Into<OnBehalfOf>) -> Self {
+        self.caller = Some(caller.into());
+        self
+    }
+}
+
+impl<S> fmt::Debug for ActOnBehalf<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ActOnBehalf").field(&self.shared.obtainer.wanted.hop).finish()
+    }
+}
+
+type Obtaining = Pin<Box<dyn Future<Output = Result<Arc<HeaderValue>, Refusal>> + Send>>;
+
+impl<S, B, RB> Service<Request<B>> for ActOnBehalf<S>
+where
+    S: Service<Request<B>, Response = Response<RB>> + Clone,
+{
+    type Response = Response<RB>;
+    type Error = OutboundError<S::Error>;
+    type Future = ActOnBehalfFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let hop = &self.shared.obtainer.wanted.hop;
+        self.inner.poll_ready(cx).map_err(|error| OutboundError::Failed { hop: Arc::clone(hop), error })
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut parts, body) = request.into_parts();
+        let found = OnBehalfOf::take(&mut parts);
+        let caller = self.caller.clone().or(found);
+        let Inner { obtainer, destinations } = &*self.shared;
+        let hop = Arc::clone(&obtainer.wanted.hop);
+        let exchange = caller.as_ref().and_then(|caller| caller.exchange().cloned());
+        let note = CallNote::begin(exchange, CallFacts::new(Arc::clone(&hop)));
+        // Whatever comes of it, the caller's own credential does not go on.
+        headers::strip_credentials(&mut parts.headers);
+        let admitted = match destinations.check(&parts.uri) {
+            Ok(()) => obtainer.admit(caller.as_ref()),
+            Err(why) => Err(elsewhere(&hop, &why)),
+        };
+        let phase = match admitted {
+            Err(refusal) => Phase::Refused { refusal },
+            Ok(asking) => {
+                if let Some(caller) = &caller {
+                    caller.propagate(&mut parts);
+                }
+                if let Some(issued) = obtainer.recall(&asking) {
+                    note.note(|call| call.credential = Some("remembered"));
+                    Phase::Calling { answer: self.inner.call(bearing(parts, body, &issued)) }
+                } else {
+                    // The instance that was polled ready goes with the future; its clone waits for the next request.
+                    let clone = self.inner.clone();
+                    let service = std::mem::replace(&mut self.inner, clone);
+                    let shared = Arc::clone(&self.shared);
+                    let issued = Box::pin(async move { shared.obtainer.obtain(asking).await });
+                    Phase::Obtaining { issued, waiting: Some((service, parts, body)) }
+                }
+            }
+        };
+        ActOnBehalfFuture { phase, hop, note }
+    }
+}
+
+/// A call that would take the credential to where nobody said that it may go.
+pub(super) fn elsewhere(hop: &str, why: &str) -> Refusal {
+    Refusal::new(RefusalKind::Forbidden, format!("this service does not call that address for {hop}"))
+        .cause(format!("a call to {hop} was not made: {why}"))
+        .rule("delegate:destination")
+}
+
+fn bearing<B>(mut parts: request::Parts, body: B, issued: &HeaderValue) -> Request<B> {
+    parts.headers.insert(AUTHORIZATION, issued.clone());
+    Request::from_parts(parts, body)
+}
+
+pin_project! {
+    /// The future of [`ActOnBehalf`].
+    pub struct ActOnBehalfFuture<S: Service<Request<B>>, B> {
+        #[pin]
+        phase: Phase<S, B, S::Future>,
+        hop: Arc<str>,
+        note: CallNote,
+    }
+}
+
+pin_project! {
+    #[project = PhaseProjection]
+    enum Phase<S, B, F> {
+        Obtaining { issued: Obtaining, waiting: Option<(S, request::Parts, B)> },
+        Calling { #[pin] answer: F },
+        Refused { refusal: Refusal },
+    }
+}
+
+impl<S, B, RB> Future for ActOnBehalfFuture<S, B>
+where
+    S: Service<Request<B>, Response = Response<RB>>,
+{
+    type Output = Result<Response<RB>, OutboundError<S::Error>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let next = match this.phase.as_mut().project() {
+                PhaseProjection::Obtaining { issued, waiting } => match ready!(issued.as_mut().poll(cx)) {
+                    Ok(issued) => {
+                        this.note.note(|call| call.credential = Some("exchanged"));
+                        let (mut service, parts, body) = waiting.take().expect("a credential is had once");
+                        Phase::Calling { answer: service.call(bearing(parts, body, &issued)) }
+                    }
+                    Err(refusal) => Phase::Refused { refusal },
+                },
+                PhaseProjection::Calling { answer } => {
+                    return Poll::Ready(match ready!(answer.poll(cx)) {
+                        Ok(response) => {
+                            this.note.note(|call| call.status = Some(response.status()));
+                            Ok(response)
+                        }
+                        Err(error) => Err(OutboundError::Failed { hop: Arc::clone(this.hop), error }),
+                    });
+                }
+                PhaseProjection::Refused { refusal } => {
+                    this.note.note(|call| call.refusal = Some(refusal.clone()));
+                    return Poll::Ready(Err(OutboundError::Refused(refusal.clone())));
+                }
+            };
+            this.phase.set(next);
+        }
+    }
+}
+
+impl<S: Service<Request<B>>, B> fmt::Debug for ActOnBehalfFuture<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ActOnBehalfFuture").field(&self.hop).finish()
+    }
+}

@@ -1,0 +1,53 @@
+use hashbrown::HashMap;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::OnceCell;
+
+/// Has one question under way at a time about each key; whoever else asks waits for its answer.
+pub(crate) struct SingleFlight<K, T>(Mutex<HashMap<K, Arc<OnceCell<T>>>>);
+
+impl<K: Copy + Eq + Hash, T: Clone> SingleFlight<K, T> {
+    /// The answer that `ask` brings, or that of somebody who asked before and is still waiting. Should that one leave, the next one
+    /// in the queue asks.
+    pub(crate) async fn join<F: Future<Output = T>>(&self, key: K, ask: impl FnOnce() -> F) -> T {
+        let flight = Flight { flights: self, key, cell: Arc::clone(self.lock().entry(key).or_default()) };
+        flight.cell.get_or_init(ask).await.clone()
+    }
+}
+
+impl<K, T> SingleFlight<K, T> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<OnceCell<T>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One who waits for an answer. The last one to leave takes the question off the list, however it ends.
+struct Flight<'a, K: Eq + Hash, T> {
+    flights: &'a SingleFlight<K, T>,
+    key: K,
+    cell: Arc<OnceCell<T>>,
+}
+
+impl<K: Eq + Hash, T> Drop for Flight<'_, K, T> {
+    fn drop(&mut self) {
+        let mut flights = self.flights.lock();
+        // Whoever comes after the answer asks again, if it was not worth remembering.
+        let is_ours = flights.get(&self.key).is_some_and(|cell| Arc::ptr_eq(cell, &self.cell));
+        if is_ours && (self.cell.initialized() || Arc::strong_count(&self.cell) == 2) {
+            flights.remove(&self.key);
+        }
+    }
+}
+
+impl<K, T> Default for SingleFlight<K, T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K, T> fmt::Debug for SingleFlight<K, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SingleFlight")
+    }
+}
