@@ -2,7 +2,9 @@
 
 use super::credentials::Binding;
 use super::hosts::{Host, Origin, UrlHost};
+use super::jwks::Jwks;
 use super::moment::Moment;
+use super::policy_file::PolicySection;
 use super::value::{Count, Size, Text};
 use crate::audit::WhenFull;
 use crate::inspect::Action;
@@ -12,10 +14,7 @@ use crate::payload::{Dialect, UnknownFields};
 use crate::principal::{Network, TrustDomain, WorkloadPattern};
 use http::{HeaderName, Method};
 use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use toml::Spanned;
@@ -45,6 +44,7 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) plans: BTreeMap<Spanned<String>, Spanned<PlanSection>>,
     pub(super) flood: Option<Spanned<FloodSection>>,
+    pub(super) policy: Option<Spanned<PolicySection>>,
     pub(super) inspection: Option<InspectionSection>,
     #[serde(default)]
     pub(super) body: BodySection,
@@ -195,6 +195,9 @@ pub(super) struct RouteSection {
     pub(super) action: Option<String>,
     #[serde(default)]
     pub(super) scopes: Vec<Spanned<String>>,
+    pub(super) by_policy: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(super) resources: Vec<Spanned<ResourceSection>>,
     pub(super) open: Option<Spanned<bool>>,
     pub(super) machine_only: Option<Spanned<bool>>,
     pub(super) workloads: Option<Vec<Text<WorkloadPattern>>>,
@@ -211,6 +214,16 @@ pub(super) struct RouteSection {
     pub(super) danger_opaque_body: Option<Spanned<OpaqueSection>>,
     pub(super) danger_opaque_answer: Option<Spanned<OpaqueSection>>,
     pub(super) danger_observe: Option<Moment>,
+}
+
+/// Where a request names a thing that it touches.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct ResourceSection {
+    pub(super) kind: String,
+    pub(super) path: Option<String>,
+    pub(super) query: Option<String>,
+    pub(super) pointer: Option<String>,
 }
 
 /// What goes by unread.
@@ -363,36 +376,4 @@ pub(super) enum HeaderForm {
 pub(super) enum PersonName {
     Email,
     Upn,
-}
-
-/// A JWK set in the file, as JSON. No error repeats what is in it, and it has no `Debug`.
-pub(super) struct Jwks(pub(super) String);
-
-struct JwksVisitor;
-
-impl<'de> Visitor<'de> for JwksVisitor {
-    type Value = Jwks;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JWK set: its JSON as a string, a table with `keys`, or a list of keys as tables")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Jwks, E> {
-        Ok(Jwks(text.to_owned()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Jwks, A::Error> {
-        serde_json::Value::deserialize(MapAccessDeserializer::new(map)).map(|set| Jwks(set.to_string()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, keys: A) -> Result<Jwks, A::Error> {
-        serde_json::Value::deserialize(SeqAccessDeserializer::new(keys))
-            .map(|keys| Jwks(serde_json::json!({ "keys": keys }).to_string()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Jwks {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JwksVisitor)
-    }
 }

@@ -1,0 +1,15 @@
+//! What callers may do: rules, policies, and what is refused because of them.
+#![allow(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+// mod answers;
+// mod file;
+mod finance;
+// mod gate;
+mod operators;
+// mod permit;
+// mod shadow;
+// mod things;
+// mod world;
