@@ -17,10 +17,11 @@ hours = { zone = "Europe/Berlin", days = ["mon", "tue", "wed", "thu", "fri"], fr
 "#;
 
 fn in_rust() -> RulePolicy {
-    let finance = claim("/department")
-        .is("finance")
-        .and(device().managed())
-        .and(business_hours("Europe/Berlin", weekdays(), "08:00".."18:00"));
+    let finance = claim("/department").is("finance").and(device().managed()).and(business_hours(
+        "Europe/Berlin",
+        weekdays(),
+        "08:00".."18:00",
+    ));
     RulePolicy::builder("rules").permit("finance", finance).build().unwrap()
 }
 
@@ -40,7 +41,7 @@ impl Dice {
 async fn the_finance_rule_decides_alike_in_rust_and_in_toml() {
     let keys = Issuer::new("https://issuer.test").jwks();
     let text = format!(
-        "danger_without_limits = true\n[audit]\ndanger_off = true\n\
+        "danger_without_limits = true\n[audit]\ndanger_off = true\n[inspection]\ndanger_off = true\n\
          [[issuers]]\nissuer = \"https://issuer.test\"\naudiences = [\"a\"]\nkeys = '{keys}'\n\
          [[routes]]\nmethod = \"POST\"\npath = \"/generate\"\ndialect = \"generate\"\nby_policy = true\n{RULE}"
     );
@@ -79,7 +80,8 @@ async fn the_finance_rule_decides_alike_in_rust_and_in_toml() {
 #[test]
 fn business_hours_follow_the_zone_through_summer_and_winter_and_over_midnight() {
     // Mondays: 2027-01-11 (winter, UTC+1) and 2027-07-12 (summer, UTC+2).
-    let moment = |text: &str| UnixTime::from(std::time::SystemTime::from(text.parse::<jiff::Timestamp>().unwrap()));
+    let moment =
+        |text: &str| UnixTime::from(std::time::SystemTime::from(text.parse::<jiff::Timestamp>().unwrap()));
     let day = business_hours("Europe/Berlin", weekdays(), "08:00".."18:00");
     let night = business_hours("Europe/Berlin", weekdays(), "22:00".."06:00");
     for (text, in_day, in_night) in [

@@ -1,15 +1,12 @@
 //! What callers may do: rules, policies, and what is refused because of them.
 #![allow(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test")]
 
-#[path = "../common/mod.rs"]
-mod common;
-
-// mod answers;
-// mod file;
+mod answers;
+mod file;
 mod finance;
-// mod gate;
+mod machines;
 mod operators;
-// mod permit;
-// mod shadow;
-// mod things;
-// mod world;
+mod permit;
+mod shadow;
+mod things;
+mod world;

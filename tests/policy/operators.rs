@@ -1,7 +1,8 @@
 //! Every operator in every combination, against an evaluator that knows no short cuts.
 
 use portcullis::authorize::rules::{
-    Condition, action, always, claim, device, model_in, network, offers_tools, output_cap_at_most, role, scope, tool_in,
+    Condition, action, always, claim, device, model_in, network, offers_tools, output_cap_at_most, role,
+    scope, tool_in,
 };
 use portcullis::authorize::{
     AccessRequest, Device, Effect, Environment, PayloadSummary, Policy, Resource, RulePolicy,
@@ -228,7 +229,8 @@ fn facts(level: BoxedStrategy<Option<ClaimValue>>) -> impl Strategy<Value = Fact
     let who = (some_of(&SCOPES), some_of(&ROLES), department(), level, any::<Option<bool>>());
     let action = prop_oneof![Just("generate"), Just("read")];
     let client = prop_oneof![3 => Just(Some("10.1.2.3")), 3 => Just(Some("192.0.2.1")), 1 => Just(None)];
-    let what = (action, client, proptest::option::of(1..3u64), any::<bool>(), some_of(&NAMES), some_of(&NAMES));
+    let what =
+        (action, client, proptest::option::of(1..3u64), any::<bool>(), some_of(&NAMES), some_of(&NAMES));
     (who, what).prop_map(|((scopes, roles, department, level, managed), what)| {
         let (action, client, cap, has_tools, models, tools) = what;
         Facts { scopes, roles, department, level, managed, action, client, cap, has_tools, models, tools }
@@ -280,7 +282,7 @@ fn rules(with_not: bool, with_forbid: bool) -> impl Strategy<Value = Vec<Rule>> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
 
     #[test]
     fn rules_decide_as_an_evaluator_without_short_cuts_does(rules in rules(true, true), facts in facts(any_level())) {
@@ -303,9 +305,11 @@ proptest! {
     #[test]
     fn taking_something_from_the_caller_adds_no_right(
         rules in rules(false, false),
-        facts in facts(good_level()),
+        mut facts in facts(good_level()),
         taken in 0..6usize,
     ) {
+        // What cannot be evaluated refuses only as long as it decides: without it, this is no promise.
+        facts.client.get_or_insert("192.0.2.1");
         let mut less = facts.clone();
         match taken {
             0 => less.department = None,
@@ -323,7 +327,8 @@ proptest! {
 
 #[test]
 fn the_table_of_and_or_and_not() {
-    let truths = [Expression::Not(Box::new(Expression::Always)), Expression::LevelAtLeast(1), Expression::Always];
+    let truths =
+        [Expression::Not(Box::new(Expression::Always)), Expression::LevelAtLeast(1), Expression::Always];
     let mut facts = Facts {
         scopes: vec![],
         roles: vec![],
