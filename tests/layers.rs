@@ -163,7 +163,6 @@ fn enforce_policy_layer() {
     let nobody = EnforcePolicyLayer::builder(Policies::new()).context(world.context.clone()).build();
     let model = world.clone();
     let suite = suite(&world, "EnforcePolicyLayer")
-        .observes(Stage::Authorize)
         .refused(RefusalKind::Forbidden, with(&world, "models:read"))
         .refused(RefusalKind::Forbidden, move || {
             model.request("/generate", r#"{"prompt": "say-a-word", "model": "large"}"#)

@@ -82,6 +82,8 @@ fn rules_are_evaluated_without_allocating() {
         .client(ClientAddress::new("192.0.2.7".parse().unwrap()))
         .device(&device);
     let early = AccessRequest::new(&principal, "generate", "/generate", unread);
+    // The first look at a list on a thread makes a place for the thread.
+    assert!(policy.evaluate(&request).permits());
     for _ in 0..2 {
         let before = ALLOCATIONS.get();
         let verdict = policy.evaluate(&request);

@@ -8,5 +8,6 @@ mod machines;
 mod operators;
 mod permit;
 mod shadow;
+mod story;
 mod things;
 mod world;
