@@ -18,6 +18,7 @@
 //!
 //! Where the gate did not run, an extractor refuses: a handler that demands a [`Principal`] cannot be reached around it.
 
+use crate::authorize::Authorized;
 #[cfg(feature = "delegate")]
 use crate::delegate::OnBehalfOf;
 use crate::exchange::Exchange;
@@ -102,6 +103,15 @@ impl<S: Sync> FromRequestParts<S> for OnBehalfOf {
             let cause = "a handler acts on behalf of a caller on an open route, or no layer authenticates";
             RefusalResponse::of(exchange, Refusal::misconfigured(cause))
         })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Authorized {
+    type Rejection = RefusalResponse;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, RefusalResponse> {
+        let exchange = guarded(parts, "Authorized")?;
+        Self::of(parts).map_err(|refusal| RefusalResponse::of(exchange, refusal))
     }
 }
 

@@ -11,6 +11,7 @@ mod measure;
 mod parts;
 #[cfg(feature = "tls")]
 mod peer;
+mod policy;
 mod store;
 mod world;
 
@@ -31,6 +32,7 @@ fn main() {
         ("peer", peer::identity),
         ("jwt", parts::jwt),
         ("authorize", parts::authorize),
+        ("policy", policy::rules),
         ("json", parts::json),
         ("inspect", parts::inspect),
         ("budget", store::reserve_and_settle),

@@ -1,4 +1,5 @@
 use super::calls::Calls;
+use super::policy::Policy;
 use crate::clock::UnixTime;
 use crate::exchange::{End, Exchange, LogoutFacts, PeerFacts, Record, RequestId, StepId, UnreadFacts};
 use crate::payload::{Coverage, Finding};
@@ -181,6 +182,9 @@ impl Serialize for AuditEntry {
             map.serialize_entry("unread", &Unread(record.unread))?;
         }
         let findings = record.inspection.iter().flat_map(|seen| seen.findings.iter());
+        if let Some(policy) = &record.policy {
+            map.serialize_entry("policy", &Policy(policy))?;
+        }
         map.serialize_entry("findings", &Findings(findings.collect()))?;
         map.serialize_entry("ran", &Controls(record))?;
         if !record.calls.is_empty() {

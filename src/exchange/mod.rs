@@ -21,6 +21,7 @@ mod entry;
 mod forwarded;
 mod observer;
 mod pipeline;
+mod policy;
 mod record;
 mod service;
 mod slot;
@@ -36,14 +37,13 @@ pub use context::{Context, RequestId, RequestIds};
 #[cfg(feature = "delegate")]
 pub(crate) use edge::is_unwanted;
 pub use edge::{EdgeError, EdgeRules};
-pub(crate) use entry::original_path;
-#[cfg(feature = "tls")]
-pub(crate) use entry::peer_socket;
 pub use entry::{MatchRouteLayer, MatchRouteLayerBuilder};
+pub(crate) use entry::{original_path, original_uri, peer_socket};
 #[cfg(feature = "tls")]
 pub(crate) use forwarded::ForwardedCertificates;
 pub use observer::{AnswerObserver, Cut, End, Released, Stage};
 pub(crate) use pipeline::Pipeline;
+pub use policy::{PolicyFacts, RuleNames, ShadowFacts};
 pub use record::{
     CredentialFacts, InspectionFacts, LimitFacts, LimitLevel, LogoutFacts, PeerFacts, Ran, ReadFacts, Record,
     StepId, UnreadFacts, UsageFacts,

@@ -1,4 +1,4 @@
-use super::{CallFacts, End};
+use super::{CallFacts, End, PolicyFacts};
 use crate::payload::{Coverage, Findings};
 use crate::principal::PeerCertificate;
 use crate::refusal::Refusal;
@@ -30,13 +30,15 @@ pub enum StepId {
     Read,
     /// Looks for what must not enter.
     Inspect,
+    /// Checks what the policy says of everything that the request touches.
+    Policy,
     /// Reserves usage.
     Usage,
 }
 
 impl StepId {
     /// How many places there are.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 12;
 
     /// All places, in order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -50,6 +52,7 @@ impl StepId {
         Self::Authorize,
         Self::Read,
         Self::Inspect,
+        Self::Policy,
         Self::Usage,
     ];
 
@@ -66,6 +69,7 @@ impl StepId {
             Self::Authorize => "authorize",
             Self::Read => "read",
             Self::Inspect => "inspect",
+            Self::Policy => "policy",
             Self::Usage => "usage",
         }
     }
@@ -129,6 +133,8 @@ pub struct Record {
     pub unread: UnreadFacts,
     /// What inspection saw.
     pub inspection: Option<InspectionFacts>,
+    /// What the policies said.
+    pub policy: Option<PolicyFacts>,
     /// Which limits were asked.
     pub limits: Option<LimitFacts>,
     /// What was reserved and settled.
@@ -157,6 +163,7 @@ impl Record {
             read: None,
             unread: UnreadFacts::default(),
             inspection: None,
+            policy: None,
             limits: None,
             usage: None,
             calls: Vec::new(),

@@ -1,6 +1,7 @@
 use super::credentials::Credentials;
 use super::{GateError, GateErrorKind};
 use crate::audit::AuditLog;
+use crate::authorize::Policies;
 use crate::clock::{SharedClock, SystemClock, UnixTime};
 use crate::exchange::{EdgeRules, Step};
 use crate::inspect::Inspection;
@@ -46,6 +47,7 @@ pub struct GateBuilder {
     pub(super) meter: Option<Arc<dyn Meter>>,
     pub(super) output_cap: Option<u64>,
     pub(super) inspection: Choice<Inspection>,
+    pub(super) policies: Policies,
     pub(super) max_body_bytes: usize,
     pub(super) max_body_time: Duration,
     pub(super) min_body_rate: usize,
@@ -120,6 +122,7 @@ impl GateBuilder {
             meter: None,
             output_cap: None,
             inspection: Choice::default(),
+            policies: Policies::new(),
             max_body_bytes: 1024 * 1024,
             max_body_time: Duration::from_secs(30),
             min_body_rate: 256,

@@ -36,6 +36,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         meter: _,
         output_cap,
         inspection: _, // in `controls`
+        policies: _,   // in `controls`
         max_body_bytes,
         max_body_time,
         min_body_rate,

@@ -42,6 +42,7 @@ impl VerifyJwtLayer {
             dpop: None,
             required: RequireBinding::default(),
             default_plan: None,
+            kept_claims: Vec::new(),
             credential_passes: false,
             keep_credential: false,
             remember_for: REMEMBER_FOR,
@@ -77,6 +78,7 @@ pub struct VerifyJwtLayerBuilder {
     dpop: Option<DpopRules>,
     required: RequireBinding,
     default_plan: Option<PlanName>,
+    kept_claims: Vec<Arc<str>>,
     credential_passes: bool,
     keep_credential: bool,
     remember_for: Duration,
@@ -144,6 +146,12 @@ impl VerifyJwtLayerBuilder {
     /// Who must come with a credential that is bound to a key of its bearer; nobody unless set.
     pub fn require_binding(mut self, required: RequireBinding) -> Self {
         self.required = required;
+        self
+    }
+
+    /// Keeps these claims of every issuer's credentials; see [`TrustedIssuer::keep_claim`].
+    pub fn keep_claims(mut self, pointers: impl IntoIterator<Item = Arc<str>>) -> Self {
+        self.kept_claims.extend(pointers);
         self
     }
 
@@ -215,6 +223,7 @@ impl VerifyJwtLayerBuilder {
     }
 
     pub(crate) fn into_step(mut self) -> Result<impl Step, JwtError> {
+        self.spread_kept_claims();
         let metadata = self.take_resource()?;
         let other_credentials = self.without_issuers || !self.api_keys.is_empty() || self.host.is_some();
         #[cfg(feature = "fetch")]
@@ -264,6 +273,18 @@ impl VerifyJwtLayerBuilder {
             api_key_header: self.api_key_header,
             credential_passes: self.credential_passes,
         })
+    }
+
+    fn spread_kept_claims(&mut self) {
+        for pointer in std::mem::take(&mut self.kept_claims) {
+            let issuers = std::mem::take(&mut self.issuers);
+            self.issuers = issuers.into_iter().map(|issuer| issuer.keep_claim(pointer.clone())).collect();
+            #[cfg(feature = "fetch")]
+            {
+                let introspection = self.introspection.take();
+                self.introspection = introspection.map(|rules| rules.keep_claim(pointer));
+            }
+        }
     }
 
     /// The URL of the metadata. The resource's identifier becomes an audience.

@@ -12,6 +12,7 @@ pub mod events;
 pub mod fields;
 mod findings;
 pub mod json;
+pub(crate) mod tools;
 
 pub use dialect::{
     AnswerFacts, AnthropicMessages, AnyJson, Channel, Dialect, DialectError, EventFacts, Gemini, Mcp,

@@ -178,6 +178,17 @@ impl Credential {
         self.kid.as_deref()
     }
 
+    #[cfg(feature = "fetch")]
+    pub(super) fn set_method(&mut self, method: AuthenticationMethod) {
+        self.method = method;
+    }
+
+    /// The bytes of text about the login that nobody shares with it.
+    pub(super) fn own_login_text(&self) -> usize {
+        let alone = |text: &Arc<str>| if Arc::strong_count(text) > 1 { 0 } else { text.len() };
+        self.login.as_ref().and_then(|login| login.context.as_ref()).map_or(0, alone)
+    }
+
     pub(crate) fn key_name(&self) -> Option<&Arc<str>> {
         self.kid.as_ref()
     }

@@ -1,5 +1,5 @@
 use super::{
-    Actor, ActorChain, Application, AuthenticationMethod, Credential, PlanName, PresentedCredential, RoleSet,
+    Actor, ActorChain, Application, ClaimValue, Claims, Credential, PlanName, PresentedCredential, RoleSet,
     ScopeSet, Subject, TenantId, Withheld, Workload, WorkloadId,
 };
 use std::sync::Arc;
@@ -26,6 +26,7 @@ struct Facts {
     roles: RoleSet,
     withheld: Arc<[Withheld]>,
     may_act: Option<Box<Actor>>,
+    claims: Claims,
     credential: Credential,
 }
 
@@ -76,8 +77,8 @@ impl Principal {
 
     /// The same principal, whose credential was checked in another way.
     #[cfg(feature = "fetch")]
-    pub(crate) fn known_by(mut self, method: AuthenticationMethod) -> Self {
-        Arc::make_mut(&mut self.facts).credential.method = method;
+    pub(crate) fn known_by(mut self, method: super::AuthenticationMethod) -> Self {
+        Arc::make_mut(&mut self.facts).credential.set_method(method);
         self
     }
 
@@ -90,11 +91,9 @@ impl Principal {
 
     /// The bytes of text that no other principal shares with it, about: what its own names take.
     pub(crate) fn own_text(&self) -> usize {
-        let alone = |text: &Arc<str>| if Arc::strong_count(text) > 1 { 0 } else { text.len() };
-        let Facts { subject, actors, scopes, roles, credential, .. } = &*self.facts;
+        let Facts { subject, actors, scopes, roles, claims, credential, .. } = &*self.facts;
         let own = |text: Option<&str>| text.map_or(0, str::len);
         let actors: usize = actors.iter().map(|actor| 64 + actor.id().len() + actor.issuer().len()).sum();
-        let login = credential.login.as_ref().and_then(|login| login.context.as_ref()).map_or(0, alone);
         let root = credential.root().map_or(0, |root| {
             let of = root.credential();
             256 + root.subject().issuer().len()
@@ -107,7 +106,8 @@ impl Principal {
             + own(credential.identifier())
             + own(credential.session_id())
             + actors
-            + login
+            + credential.own_login_text()
+            + claims.own_text()
             + scopes.own_text()
             + roles.own_text()
     }
@@ -161,6 +161,11 @@ impl Principal {
         self.facts.may_act.as_deref()
     }
 
+    /// Other claims of its credential, of those that some policy reads.
+    pub fn claims(&self) -> &Claims {
+        &self.facts.claims
+    }
+
     /// How the caller proved who it is.
     pub fn credential(&self) -> &Credential {
         &self.facts.credential
@@ -186,6 +191,7 @@ impl Facts {
             roles: RoleSet::default(),
             withheld: Arc::default(),
             may_act: None,
+            claims: Claims::default(),
             credential,
         }
     }
@@ -239,6 +245,19 @@ impl PrincipalBuilder {
     /// The one party that may become the next actor.
     pub fn may_act(mut self, actor: Actor) -> Self {
         self.facts.may_act = Some(Box::new(actor));
+        self
+    }
+
+    /// Another verified claim, by its pointer (RFC 6901): `/department`.
+    pub fn claim(mut self, pointer: impl Into<Arc<str>>, value: impl Into<ClaimValue>) -> Self {
+        let claims = std::mem::take(&mut self.facts.claims);
+        self.facts.claims = claims.with(pointer.into(), value.into());
+        self
+    }
+
+    /// All such claims.
+    pub(crate) fn claims(mut self, claims: Claims) -> Self {
+        self.facts.claims = claims;
         self
     }
 

@@ -10,11 +10,13 @@
 //! | [`ActorChain`] | who acts for the subject | `act` (RFC 8693 §4.1) |
 //! | [`Delegation`] | who may act, from which machine, with which rights | the operator |
 //! | [`TenantId`], [`PlanName`], [`ScopeSet`], [`RoleSet`] | what the issuer says the caller has | claims |
+//! | [`Claims`] | other claims that a policy reads | claims |
 //! | [`Workload`] | the machine that calls | its certificate, verified |
 //! | [`ClientAddress`] | where the connection came from | the socket, or a trusted proxy |
 
 mod address;
 mod certificate;
+mod claims;
 mod connection;
 mod credential;
 mod delegation;
@@ -41,6 +43,7 @@ pub use certificate::PeerCertificate;
     expect(unused_imports, reason = "only the feature `tls` reads certificates")
 )]
 pub(crate) use certificate::{AlternativeNames, CertificateFacts};
+pub use claims::{ClaimValue, Claims};
 pub use connection::{PeerConnection, TlsConnection, TlsVersion};
 pub use credential::{Credential, CredentialRoot};
 pub(crate) use delegation::MOST_ACTORS;

@@ -1,4 +1,5 @@
 use super::OpaqueBody;
+use super::resource::{Place, ResourceKind, ResourcePlace};
 use crate::clock::UnixTime;
 use crate::payload::{Dialect, FieldRules, UnknownFields, UrlPolicy};
 use crate::principal::WorkloadPattern;
@@ -54,6 +55,8 @@ pub enum Access {
     Machines,
     /// Callers whose credential holds all of these scopes.
     Scopes(Box<[Box<str>]>),
+    /// Callers whom the gate's policies permit.
+    Policy,
 }
 
 /// One way into the service.
@@ -73,6 +76,7 @@ pub struct Route {
     default_output_cap: Option<u64>,
     pub(super) encoded_slashes: bool,
     fields: FieldRules,
+    resources: Vec<ResourcePlace>,
     observed_until: Option<UnixTime>,
 }
 
@@ -96,6 +100,7 @@ impl Route {
             default_output_cap: None,
             encoded_slashes: false,
             fields: FieldRules::default(),
+            resources: Vec::new(),
             observed_until: None,
         }
     }
@@ -193,10 +198,27 @@ impl Route {
     pub fn scope(mut self, scope: impl Into<Box<str>>) -> Self {
         let mut scopes = match std::mem::replace(&mut self.access, Access::Undecided) {
             Access::Scopes(scopes) => scopes.into_vec(),
-            Access::Open | Access::Machines | Access::Undecided => Vec::new(),
+            Access::Open | Access::Machines | Access::Policy | Access::Undecided => Vec::new(),
         };
         scopes.push(scope.into());
         self.access = Access::Scopes(scopes.into());
+        self
+    }
+
+    /// Requires no scope: the gate's policies alone say which of the authenticated callers may enter, beside the scopes that are
+    /// named all the same. A gate without a policy is not built.
+    pub fn by_policy(mut self) -> Self {
+        if self.access == Access::Undecided {
+            self.access = Access::Policy;
+        }
+        self
+    }
+
+    /// Says where a request names a thing that it touches, for policies: `dataset` in the path, a parameter of the query, a
+    /// pointer into the body. What its dialect knows of, models and tools, need not be declared. Where a request names
+    /// nothing there, it touches the thing with the empty name, since the handler chooses.
+    pub fn resource(mut self, kind: ResourceKind, place: Place) -> Self {
+        self.resources.push(ResourcePlace { kind, place });
         self
     }
 
@@ -337,6 +359,11 @@ impl Route {
     /// What the route lets through in a body.
     pub fn field_rules(&self) -> &FieldRules {
         &self.fields
+    }
+
+    /// Where a request names what it touches.
+    pub fn resource_places(&self) -> &[ResourcePlace] {
+        &self.resources
     }
 
     /// How many units of output to reserve for a request that sets no limit itself.

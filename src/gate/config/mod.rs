@@ -55,6 +55,7 @@
 //!
 #![doc = include_str!("keys.md")]
 
+mod conditions;
 mod credentials;
 mod delegation;
 mod error;
@@ -71,6 +72,8 @@ mod moment;
 mod open;
 #[cfg(feature = "tls")]
 mod peer;
+mod policy;
+mod policy_file;
 mod read;
 mod routes;
 mod source;
@@ -120,6 +123,7 @@ pub struct Config {
     no_limits: bool,
     flood: Option<Switch<FloodQuota>>,
     inspection: Option<Switch<Vec<(Category, Action)>>>,
+    policy: Option<policy::Policy>,
     max_body_bytes: Option<usize>,
     max_body_time: Option<Duration>,
     min_body_rate: Option<usize>,
@@ -204,6 +208,9 @@ impl Config {
             let problem = "asking an issuer needs the feature `fetch`, which this program was built without";
             return source.refuse(section.span(), problem);
         }
+        let routes = routes::routes(&source, file.routes)?;
+        let policy =
+            file.policy.map(|section| policy::Policy::read(&source, section, &routes)).transpose()?;
         Ok(Self {
             folder,
             #[cfg(feature = "tls")]
@@ -223,7 +230,8 @@ impl Config {
             )?,
             #[cfg(feature = "fetch")]
             introspection: file.introspection.map(introspection::Asking),
-            routes: routes::routes(&source, file.routes)?,
+            routes,
+            policy,
             plans,
             default_plan: file.default_plan.map(Spanned::into_inner),
             output_cap: file.output_cap.map(|count| count.0),
