@@ -174,6 +174,20 @@ async fn only_machines_that_the_rules_name_enter() {
     assert!(!enters(&world.prod.spiffe("spiffe://prod.test/x").dns_name("one.db.test").issue()).await);
 }
 
+#[tokio::test]
+async fn what_one_gate_has_found_good_another_looks_at_itself() {
+    let world = World::new();
+    let tls = world.shown(&world.prod.spiffe(GATEWAY).issue());
+    let open = world.gate(world.rules());
+    let strict = world.gate(PeerRules::new().workload("spiffe://prod.test/other".parse().unwrap()));
+    for _ in 0..2 {
+        let asked = with_credential(request("/generate", &tls), &world.credential());
+        assert_eq!(ask(&open, asked).await.0, StatusCode::OK);
+        let asked = with_credential(request("/generate", &tls), &world.credential());
+        assert_eq!(ask(&strict, asked).await.0, StatusCode::FORBIDDEN);
+    }
+}
+
 #[test]
 fn an_id_is_good_only_under_the_roots_of_its_own_trust_domain() {
     let world = World::new();
