@@ -8,7 +8,7 @@
 //! 4. A sink that fails is tried again; until it works, no slot becomes free, so that with [`WhenFull::Refuse`] the service
 //!    stops rather than work unrecorded. A sink that panics ends the log: no more slots are given.
 //! 5. Requests without an identity (refused before it was known who asks, or only observed where they would have been, or
-//!    on an open route) cannot be used against the log. The first eight of each sort (address prefix, route, decision,
+//!    on an open route; a logout that an issuer has signed is none of them) cannot be used against the log. The first eight of each sort (address prefix, route, decision,
 //!    reason, what would be refused, status) have records of their own at once;
 //!    those that follow within ten seconds give their slots back and are counted in one record, whose `aggregate` has their
 //!    number. 256 sorts are told apart at once and 256 records of their own written in ten seconds, the rest is counted, at

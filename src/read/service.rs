@@ -239,9 +239,11 @@ fn read(bytes: Bytes, parts: &mut request::Parts, exchange: &Exchange) -> Result
         BodyKind::None if !bytes.is_empty() => Err(too_large(0)),
         BodyKind::Opaque(body) if bytes.len() > body.max_bytes() => Err(too_large(body.max_bytes())),
         BodyKind::None => Ok((RequestBody::empty(), 0)),
-        BodyKind::Opaque(_) => {
+        BodyKind::Opaque(body) => {
             let length = bytes.len();
-            exchange.record(|record| record.unread.body = Some(length as u64));
+            if !body.is_signed() {
+                exchange.record(|record| record.unread.body = Some(length as u64));
+            }
             Ok((RequestBody::unread(bytes), length))
         }
         BodyKind::Json(dialect) => understand(bytes, &**dialect, parts.uri.path(), exchange)

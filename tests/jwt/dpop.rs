@@ -165,6 +165,24 @@ async fn a_proof_is_for_one_credential_one_method_and_one_address() {
 }
 
 #[tokio::test]
+async fn the_host_that_a_request_names_is_not_the_address_that_a_proof_is_for() {
+    let bound = Bound::new();
+    let credential = bound.credential();
+    for (jti, htu, status) in [
+        ("1", "https://other.example/generate", StatusCode::UNAUTHORIZED),
+        ("2", "https://llm.example/generate", StatusCode::OK),
+    ] {
+        let mut claims = bound.claims(&credential, jti);
+        claims["htu"] = json!(htu);
+        let (scheme, proof) = (format!("DPoP {credential}"), sign(&bound.client, &claims));
+        let named = [("authorization", &*scheme), ("dpop", &proof), ("host", "other.example")];
+        let forwarded = [("x-forwarded-host", "other.example"), ("forwarded", "host=other.example")];
+        let headers: Vec<_> = named.into_iter().chain(forwarded).collect();
+        assert_eq!(send(&bound.layer, request(&headers)).await.status, status, "{htu}");
+    }
+}
+
+#[tokio::test]
 async fn a_proof_is_a_dpop_jwt_signed_by_the_public_key_inside_of_it() {
     let bound = Bound::new();
     let credential = bound.credential();

@@ -4,7 +4,7 @@ use super::*;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
-use portcullis::fetch::HttpsClient;
+use portcullis::fetch::{Fetch, Fetching, HttpsClient};
 use portcullis::jose::Jws;
 use portcullis::jwt::{ClientAuthentication, Introspection};
 use portcullis::principal::{AuthenticationMethod, Revocations, RevokedBy};
@@ -336,4 +336,37 @@ async fn an_opaque_credential_that_was_revoked_is_refused_though_its_answer_is_r
     answer["jti"] = json!("8");
     endpoint.will_answer(&answer);
     assert_eq!(bear(&layer, "opaque-of-another").await.status, StatusCode::OK);
+}
+
+/// An issuer in this process, which knows one credential.
+#[derive(Clone, Debug, Default)]
+struct Nearby(Arc<AtomicUsize>);
+
+impl Fetch for Nearby {
+    fn fetch(&self, request: Request<Bytes>) -> Fetching {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let is_known = request.body().starts_with(b"token=known&");
+        let answer = if is_known { active() } else { json!({ "active": false }) };
+        Fetching::new(std::future::ready(Ok(Response::new(answer.to_string().into()))))
+    }
+}
+
+#[tokio::test]
+async fn however_many_a_stranger_makes_up_the_good_are_remembered_and_the_refused_are_bounded() {
+    let nearby = Nearby::default();
+    let times_asked = || nearby.0.load(Ordering::SeqCst);
+    let client = ClientAuthentication::certificate("llm");
+    let issuer = TrustedIssuer::new(ISSUER).audience(AUDIENCE);
+    let rules = Introspection::new("https://login.example/introspect", issuer, client, nearby.clone());
+    let layer = builder(&clock()).introspection(rules).build().unwrap();
+    assert_eq!(bear(&layer, "known").await.status, StatusCode::OK);
+    for n in 0..10_000 {
+        assert_eq!(bear(&layer, &format!("made-up-{n}")).await.status, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(times_asked(), 10_001);
+    assert_eq!(bear(&layer, "known").await.status, StatusCode::OK);
+    assert_eq!(bear(&layer, "made-up-9999").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(times_asked(), 10_001, "both are remembered");
+    assert_eq!(bear(&layer, "made-up-0").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(times_asked(), 10_002, "the oldest has left");
 }

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test")]
 
 mod bound;
+#[cfg(feature = "axum")]
+mod logout;
 #[cfg(feature = "tls")]
 mod mtls;
 #[cfg(feature = "delegate")]

@@ -42,7 +42,7 @@ impl World {
         let authority = CertificateAuthority::new("machines.example.com");
         let shown = server_certificate(&authority);
         let tls = json!({ "key": shown.key_pem(), "cert": shown.chain_pem(), "ca": authority.pem() });
-        let provider = Provider::start_with(Some(&tls)).await;
+        let provider = Provider::start_with(&json!({ "tls": tls })).await;
         let (tell, records) = channel();
         let sink = move |entry: &AuditEntry| drop(tell.send(serde_json::to_value(entry).unwrap()));
         let keys = Jwks::discover(provider.issuer()).internal().build().unwrap();

@@ -1,7 +1,7 @@
 // An OpenID Provider on loopback for tests/oidc, and an application that gets credentials from it.
-// node provider.mjs FOLDER [TLS], where FOLDER/node_modules has oidc-provider, and TLS is JSON: `key` and `cert` of the provider in PEM,
-// and `ca`, by which it verifies clients. With it, clients that show a certificate are served as well. Prints one line of JSON when
-// it serves, and ends with its standard input.
+// node provider.mjs FOLDER [SETTINGS], where FOLDER/node_modules has oidc-provider, and SETTINGS is JSON. `tls` has `key` and `cert` of the
+// provider in PEM, and `ca`, by which it verifies clients: with it, clients that show a certificate are served as well. `logout` is where
+// it tells the application's service of logouts. Prints one line of JSON when it serves, and ends with its standard input.
 import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -26,12 +26,17 @@ await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 
 // Where clients show their certificates (RFC 8705 §5). Who shows none, or one of somebody else, still gets an answer.
+const settings = JSON.parse(process.argv[3] ?? '{}');
 let tlsServer;
-if (process.argv[3]) {
-  tlsServer = createTlsServer({ ...JSON.parse(process.argv[3]), requestCert: true, rejectUnauthorized: false });
+if (settings.tls) {
+  tlsServer = createTlsServer({ ...settings.tls, requestCert: true, rejectUnauthorized: false });
   await new Promise((resolve) => tlsServer.listen(0, '127.0.0.1', resolve));
 }
 
+// The cookies of the user's browser, since the last login.
+let cookies = new Map();
+// What came of telling of logouts.
+const told = [];
 let keys = [newKey()];
 let provider = newProvider();
 for (const one of [server, tlsServer]) {
@@ -50,6 +55,7 @@ async function serve(request, response) {
   if (url.pathname.startsWith('/login/')) return login(request, response);
   if (url.pathname === '/application/code') return json(response, await authorizationCode(RESOURCE));
   if (url.pathname === '/application/opaque') return json(response, await authorizationCode(OPAQUE));
+  if (url.pathname === '/application/logout') return json(response, await logOut());
   // The old key goes at once: the hardest case for whoever verifies.
   if (url.pathname === '/operator/rotate') {
     keys = [newKey()];
@@ -120,19 +126,26 @@ function newProvider() {
         response_types: ['code'],
         redirect_uris: [REDIRECT],
         id_token_signed_response_alg: 'ES256',
+        ...(settings.logout && {
+          backchannel_logout_uri: settings.logout,
+          backchannel_logout_session_required: true,
+        }),
       },
     ],
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'tls_client_auth', 'none'],
+    // The service that is told of logouts is on loopback, where the provider's own dispatcher asks nobody.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     acrValues: ['urn:example:mfa'],
     findAccount: (context, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
     interactions: { url: (context, interaction) => `/login/${interaction.uid}` },
     extraTokenClaims: (context) => {
       if (context.actor) return { act: { sub: context.actor } };
       const code = context.oidc.entities.AuthorizationCode;
-      return code ? { acr: code.acr, amr: code.amr, auth_time: code.authTime } : undefined;
+      return code ? { acr: code.acr, amr: code.amr, auth_time: code.authTime, sid: code.sid } : undefined;
     },
     features: {
       devInteractions: { enabled: false },
+      backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
       dPoP: { enabled: true },
       mTLS: {
@@ -161,6 +174,8 @@ function newProvider() {
     },
   });
   made.registerGrantType(EXCHANGE, exchange, ['audience', 'scope', 'subject_token', 'subject_token_type', 'requested_token_type']);
+  made.on('backchannel.success', () => told.push('taken'));
+  made.on('backchannel.error', (context, error) => told.push(error.message));
   made.on('server_error', (context, error) => console.error(error.stack));
   return made;
 }
@@ -217,15 +232,10 @@ async function authorizationCode(resource) {
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
   });
-  const cookies = new Map();
+  cookies = new Map();
   let next = `${issuer}/auth?${query}`;
   while (!next.startsWith(REDIRECT)) {
-    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const answer = await fetch(next, { redirect: 'manual', headers: { cookie } });
-    for (const set of answer.headers.getSetCookie()) {
-      const [name, value] = set.split(';')[0].split('=');
-      cookies.set(name, value);
-    }
+    const answer = await browse(next);
     if (!answer.headers.has('location')) throw new Error(`${next}: ${answer.status} ${await answer.text()}`);
     next = new URL(answer.headers.get('location'), issuer).href;
   }
@@ -239,4 +249,22 @@ async function authorizationCode(resource) {
     code_verifier: verifier,
   });
   return (await fetch(`${issuer}/token`, { method: 'POST', body })).json();
+}
+
+// OpenID Connect RP-Initiated Logout, by the browser of the last login; the user says yes.
+async function logOut() {
+  const page = await (await browse(`${issuer}/session/end?client_id=app`)).text();
+  const body = new URLSearchParams({ xsrf: page.match(/name="xsrf" value="([^"]+)"/)[1], logout: 'yes' });
+  const answer = await browse(`${issuer}/session/end/confirm`, { method: 'POST', body });
+  return { status: answer.status, told };
+}
+
+async function browse(url, options) {
+  const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+  const answer = await fetch(url, { redirect: 'manual', headers: { cookie }, ...options });
+  for (const set of answer.headers.getSetCookie()) {
+    const [name, value] = set.split(';')[0].split('=');
+    cookies.set(name, value);
+  }
+  return answer;
 }

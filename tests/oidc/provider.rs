@@ -29,11 +29,11 @@ pub(crate) struct Provider {
 
 impl Provider {
     pub(crate) async fn start() -> Self {
-        Self::start_with(None).await
+        Self::start_with(&Value::Null).await
     }
 
-    /// One that also serves clients which show a certificate; `tls` as `provider.mjs` takes it.
-    pub(crate) async fn start_with(tls: Option<&Value>) -> Self {
+    /// The same with settings, as `provider.mjs` takes them.
+    pub(crate) async fn start_with(settings: &Value) -> Self {
         let packages = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("oidc");
         assert!(
             packages.join("node_modules/oidc-provider").exists(),
@@ -44,7 +44,7 @@ impl Provider {
         let mut child = Command::new("node")
             .arg(script)
             .arg(&packages)
-            .args(tls.map(Value::to_string))
+            .args(settings.is_object().then(|| settings.to_string()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // It warns of being a test; what goes wrong comes with the answers.
@@ -104,6 +104,12 @@ impl Provider {
     /// What the user `alice` gets for the application `app`, by RFC 6749 §4.1 with PKCE.
     pub(crate) async fn authorization_code(&self) -> Value {
         self.ask(Request::get(format!("{}/application/code", self.issuer)).body(Bytes::new()).unwrap()).await
+    }
+
+    /// `alice` logs out where she logged in last: the answer's status, and what came of telling who must know.
+    pub(crate) async fn log_out(&self) -> Value {
+        self.ask(Request::get(format!("{}/application/logout", self.issuer)).body(Bytes::new()).unwrap())
+            .await
     }
 
     /// What `alice` gets for a service whose credentials are opaque.

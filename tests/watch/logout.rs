@@ -265,6 +265,7 @@ async fn a_logout_has_a_record_of_its_own_and_what_is_refused_is_counted_with_it
         })
     );
     assert_eq!(taken["ran"]["flood"], "passed");
+    assert!(taken.get("unread").is_none(), "the endpoint reads it whole");
     assert!(site.log.flush(seconds(10)));
     assert_eq!(site.record()["aggregate"]["count"], 2);
     site.assert_no_more_records();
