@@ -3,7 +3,7 @@
 //!
 //! `cargo run --example sidecar --features forward,tls` starts an upstream of its own on loopback, plays its story against it, says what
 //! was permitted and refused, and why, and ends with 0 only if all went as told. `-- --serve` stays up afterwards.
-//! `-- https://api.openai.com` stands in front of that upstream instead, with the key in the environment's UPSTREAM_KEY if there is one,
+//! `-- https://api.openai.com` stands in front of that upstream instead, with the key in the environment's `UPSTREAM_KEY` if there is one,
 //! until it is stopped.
 
 use axum::extract::State;

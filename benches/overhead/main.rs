@@ -4,6 +4,8 @@
 //! `BUDGETS=enforce` makes it fail when a budget is over.
 
 mod answer;
+#[cfg(feature = "delegate")]
+mod delegate;
 mod gate;
 #[cfg(feature = "tls")]
 mod handshake;
@@ -37,6 +39,8 @@ fn main() {
         ("inspect", parts::inspect),
         ("budget", store::reserve_and_settle),
         ("answer", answer::streamed),
+        #[cfg(feature = "delegate")]
+        ("delegate", delegate::outbound),
         #[cfg(feature = "tls")]
         ("handshake", handshake::handshakes),
         ("gate", gate::whole),

@@ -1,3 +1,4 @@
+use super::head::is_framing;
 use super::service::{Forward, Inner};
 use crate::delegate::ProviderCredentialLayer;
 use crate::exchange::Price;
@@ -162,7 +163,7 @@ impl ForwardBuilder {
                 "begin with /, and leave out a last one, queries and fragments",
             ));
         }
-        let forbidden = self.headers.iter().any(|name| crate::forward::head::is_framing(name));
+        let forbidden = self.headers.iter().any(is_framing);
         if forbidden {
             return Err(setting("allow_request_header", "what frames a message is made anew"));
         }

@@ -313,3 +313,42 @@ async fn more_calls_than_a_record_holds_are_made_all_the_same() {
         came.iter().all(|(_, headers)| headers["x-request-id"] == *record["request_id"].as_str().unwrap())
     );
 }
+
+/// A service that panics when it is called before it has said that it is ready; its clones have said nothing.
+struct Strict(bool);
+
+impl Clone for Strict {
+    fn clone(&self) -> Self {
+        Self(false)
+    }
+}
+
+impl Service<http::Request<()>> for Strict {
+    type Response = http::Response<()>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<http::Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Infallible>> {
+        self.0 = true;
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: http::Request<()>) -> Self::Future {
+        assert!(std::mem::take(&mut self.0), "called before it was ready");
+        std::future::ready(Ok(http::Response::new(())))
+    }
+}
+
+#[tokio::test]
+async fn the_client_that_is_called_is_the_one_that_was_ready_whether_the_credential_is_there_or_not() {
+    let world = World::new().await;
+    let gate = world.gate();
+    let alice = world.caller(&gate, "alice").await;
+    let mut client = world.layer(&gate, world.exchange()).build().unwrap().layer(Strict(false));
+    for exchanges in [1, 1] {
+        let mut request = http::Request::get(world.vectors.origin()).body(()).unwrap();
+        request.extensions_mut().insert(alice.clone());
+        client.ready().await.unwrap().call(request).await.unwrap();
+        assert_eq!(world.server.times_asked(), exchanges);
+    }
+}

@@ -61,8 +61,7 @@ async fn whatever_frames_a_request_it_goes_on_in_one_piece_with_one_length_and_n
         format!("connection: content-length\r\ncontent-length: {length}\r\n\r\n{HELLO}"),
         format!("transfer-encoding: chunked\r\n\r\n{chunked}"),
         format!(
-            "transfer-encoding: chunked\r\ntrailer: x-evil\r\n\r\n{:x}\r\n{HELLO}\r\n0\r\nx-evil: 1\r\n\r\n",
-            length
+            "transfer-encoding: chunked\r\ntrailer: x-evil\r\n\r\n{length:x}\r\n{HELLO}\r\n0\r\nx-evil: 1\r\n\r\n"
         ),
     ];
     let mut passed = 0;
