@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+pub mod act;
 pub mod body;
 pub mod client_cert;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod inspect;
 pub mod json;
 pub mod jws;
 pub mod sse;
+pub mod sts_form;
 pub mod x509;
 
 /// One target: its name, its check, its first inputs.
@@ -28,6 +30,7 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    Target { name: "act", check: act::check, seeds: act::seeds },
     Target { name: "body", check: body::check, seeds: body::seeds },
     Target { name: "client_cert", check: client_cert::check, seeds: client_cert::seeds },
     Target { name: "config", check: config::check, seeds: config::seeds },
@@ -38,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "json", check: json::check, seeds: json::seeds },
     Target { name: "jws", check: jws::check, seeds: jws::seeds },
     Target { name: "sse", check: sse::check, seeds: sse::seeds },
+    Target { name: "sts_form", check: sts_form::check, seeds: sts_form::seeds },
     Target { name: "x509", check: x509::check, seeds: x509::seeds },
 ];
 
