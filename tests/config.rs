@@ -121,6 +121,7 @@ require_access_token_type = true
 
 [authentication]
 accept_api_key_header = true
+keep_credential = true
 
 [[routes]]
 method = "PUT"
@@ -249,6 +250,7 @@ trusted = ["10.0.0.0/8", "::1"]
         .audit(log.start().unwrap())
         .issuer(issuer)
         .accept_api_key_header()
+        .keep_credential()
         .danger_observe(noon)
         .route(route.scope("a").scope("b").default_output_cap(9))
         .route(speech)

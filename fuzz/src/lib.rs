@@ -14,6 +14,7 @@ pub mod config;
 pub mod dialect;
 pub mod dpop;
 pub mod edge;
+pub mod exchange;
 pub mod inspect;
 pub mod json;
 pub mod jws;
@@ -37,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "dialect", check: dialect::check, seeds: dialect::seeds },
     Target { name: "dpop", check: dpop::check, seeds: dpop::seeds },
     Target { name: "edge", check: edge::check, seeds: edge::seeds },
+    Target { name: "exchange", check: exchange::check, seeds: exchange::seeds },
     Target { name: "inspect", check: inspect::check, seeds: inspect::seeds },
     Target { name: "json", check: json::check, seeds: json::seeds },
     Target { name: "jws", check: jws::check, seeds: jws::seeds },
