@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+pub mod act;
 pub mod addresses;
 pub mod body;
 pub mod client_cert;
@@ -20,6 +21,7 @@ pub mod json;
 pub mod jws;
 pub mod logout;
 pub mod sse;
+pub mod sts_form;
 pub mod x509;
 
 /// One target: its name, its check, its first inputs.
@@ -31,6 +33,7 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    Target { name: "act", check: act::check, seeds: act::seeds },
     Target { name: "addresses", check: addresses::check, seeds: addresses::seeds },
     Target { name: "body", check: body::check, seeds: body::seeds },
     Target { name: "client_cert", check: client_cert::check, seeds: client_cert::seeds },
@@ -44,6 +47,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "jws", check: jws::check, seeds: jws::seeds },
     Target { name: "logout", check: logout::check, seeds: logout::seeds },
     Target { name: "sse", check: sse::check, seeds: sse::seeds },
+    Target { name: "sts_form", check: sts_form::check, seeds: sts_form::seeds },
     Target { name: "x509", check: x509::check, seeds: x509::seeds },
 ];
 

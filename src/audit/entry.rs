@@ -232,7 +232,7 @@ impl Serialize for Who<'_> {
         map.serialize_entry("application", &who.application().map(Application::as_str))?;
         map.serialize_entry("actors", &actors)?;
         if !who.withheld().is_empty() {
-            let withheld: Vec<_> = who.withheld().iter().map(|held| WithheldRight(held)).collect();
+            let withheld: Vec<_> = who.withheld().iter().map(WithheldRight).collect();
             map.serialize_entry("withheld", &withheld)?;
         }
         if let Some(root) = who.credential().root() {

@@ -45,14 +45,14 @@ impl Judge {
     ) -> Check {
         match host {
             Authentication::Absent => self.bearer(shown, exchange),
-            Authentication::Known(principal) => self.vouched(principal, &shown, exchange).into(),
+            Authentication::Known(principal) => self.vouched(&principal, &shown, exchange).into(),
             Authentication::Refused(refusal) => Check::Refuse(self.failed(refusal, exchange)),
             Authentication::Later(pending) => {
                 let (judge, exchange) = (Arc::clone(self), exchange.clone());
                 let shown = shown.map(|shown| shown.keep());
                 Check::Later(Later::new(async move {
                     match pending.await {
-                        Ok(Some(principal)) => judge.vouched(principal, &shown, &exchange),
+                        Ok(Some(principal)) => judge.vouched(&principal, &shown, &exchange),
                         Ok(None) => match judge.bearer(shown, &exchange) {
                             Check::Permit | Check::Skip => Ok(()),
                             Check::Refuse(refusal) => Err(refusal),
@@ -118,7 +118,7 @@ impl Judge {
     /// Who the host says it is. Two credentials could say two things, and only one of them would have been looked at.
     fn vouched(
         &self,
-        principal: Principal,
+        principal: &Principal,
         shown: &Result<Shown<'_>, Unfound>,
         exchange: &Exchange,
     ) -> Decision {
@@ -136,8 +136,8 @@ impl Judge {
         if credential.expires_at().is_some_and(|end| exchange.started() >= end) {
             return Err(self.challenges.invalid(&JwtErrorKind::Expired.into()));
         }
-        self.check_revocation(&principal)?;
-        exchange.set_principal(self.check_actors(&principal, exchange)?)?;
+        self.check_revocation(principal)?;
+        exchange.set_principal(self.check_actors(principal, exchange)?)?;
         exchange.record(|record| record.credential = Some(CredentialFacts::default()));
         Ok(())
     }

@@ -9,7 +9,9 @@ use super::service::{Client, Desk};
 use crate::clock::UnixTime;
 use crate::jwt::examine::Examined;
 use crate::jwt::{JwtError, JwtErrorKind};
-use crate::principal::{Actor, ActorChain, CredentialRoot, MOST_ACTORS, Principal, ScopeSet, Subject};
+use crate::principal::{
+    Actor, ActorChain, CredentialRoot, MOST_ACTORS, PeerCertificate, Principal, ScopeSet, Subject,
+};
 use secrecy::{ExposeSecret, SecretString};
 
 pub(super) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -112,8 +114,7 @@ impl Desk {
         form: &Form,
         key: Option<[u8; 32]>,
     ) -> Result<Vec<UnixTime>, Failure> {
-        let mut ends: Vec<UnixTime> =
-            by.certificate.iter().map(|certificate| certificate.not_after()).collect();
+        let mut ends: Vec<UnixTime> = by.certificate.iter().map(PeerCertificate::not_after).collect();
         let identity = &by.client.identity;
         let party = Subject::new(identity.issuer(), identity.id());
         if self.revocations.find_subject(&party) {

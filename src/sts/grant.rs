@@ -1,6 +1,6 @@
 use super::StsError;
 use super::error::setting;
-use crate::principal::{Principal, RoleSet, ScopeSet, Subject, TenantId};
+use crate::principal::{CredentialRoot, Principal, RoleSet, ScopeSet, Subject, TenantId};
 
 /// What an actor may do for its users at one audience.
 ///
@@ -76,7 +76,7 @@ impl Grant {
 
     /// Whether it is for the subject of this credential.
     pub(super) fn is_for(&self, principal: &Principal) -> bool {
-        let root = principal.credential().root().map(|root| root.subject());
+        let root = principal.credential().root().map(CredentialRoot::subject);
         let Some(subject) = root.or(principal.subject()) else { return false };
         self.everybody
             || self.issuers.iter().any(|issuer| **issuer == *subject.issuer())

@@ -76,7 +76,9 @@ fn maybe_seconds<S: Serializer>(time: &Option<UnixTime>, serializer: S) -> Resul
     }
 }
 
-pub(super) struct Sink(pub(super) Box<dyn Fn(&ExchangeRecord) -> io::Result<()> + Send + Sync>);
+type Keep = dyn Fn(&ExchangeRecord) -> io::Result<()> + Send + Sync;
+
+pub(super) struct Sink(pub(super) Box<Keep>);
 
 impl fmt::Debug for Sink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -36,6 +36,12 @@ fn the_story_of_sidecar_goes_as_told() {
     assert_goes_as_told("sidecar");
 }
 
+#[cfg(all(feature = "delegate", feature = "fetch", feature = "sts", feature = "tls"))]
+#[test]
+fn the_story_of_on_behalf_of_goes_as_told() {
+    assert_goes_as_told("on_behalf_of");
+}
+
 fn assert_goes_as_told(example: &str) {
     let Output { status, stdout, stderr } = program(example).output().unwrap();
     let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());

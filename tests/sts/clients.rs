@@ -44,7 +44,7 @@ async fn an_actor_is_known_in_its_one_way_and_no_other() {
         asking().basic("web", ""),
         asking().basic("nobody", SECRET),
         asking().basic("orchestrator", SECRET),
-        asking().as_orchestrator(&other),
+        asking().by_orchestrator(&other),
         asking().with("client_id", "orchestrator"),
         Asking { tls: Some(orchestrator.clone()), ..asking() },
         Asking { tls: Some(orchestrator.clone()), ..asking().with("client_id", "web") },
@@ -57,22 +57,22 @@ async fn an_actor_is_known_in_its_one_way_and_no_other() {
     }
     assert!(world.records().is_empty(), "strangers have no records of their own");
     for asking in [
-        asking().as_web().basic("web", SECRET),
-        asking().as_web().with("client_id", "orchestrator"),
+        asking().by_web().basic("web", SECRET),
+        asking().by_web().with("client_id", "orchestrator"),
         asking().header("authorization", "Bearer x"),
         asking().header("authorization", "Basic !!!"),
         asking().header("authorization", "Basic d2Vi"),
         asking().with("client_secret", SECRET).with("client_id", "web"),
-        as_batch(&assertion(&world.key, [])).as_web(),
+        as_batch(&assertion(&world.key, [])).by_web(),
         as_batch(&assertion(&world.key, [])).with("client_assertion_type", ""),
         as_batch(&assertion(&world.key, [])).with("client_assertion_type", "saml"),
     ] {
         asking.send(&sts).await.assert_refused(400, "invalid_request");
     }
-    assert_eq!(asking().as_web().with("client_id", "web").send(&sts).await.status, StatusCode::OK);
+    assert_eq!(asking().by_web().with("client_id", "web").send(&sts).await.status, StatusCode::OK);
     assert!(world.record().strangers >= 22, "they are counted");
     // A certificate beside the secret is the connection's affair.
-    let beside = Asking { tls: Some(other), ..asking().as_web() };
+    let beside = Asking { tls: Some(other), ..asking().by_web() };
     assert_eq!(beside.send(&sts).await.status, StatusCode::OK);
 }
 
@@ -120,7 +120,7 @@ async fn a_certificate_that_was_revoked_is_none() {
     let sts = world.sts();
     let tls = world.from(WORKLOAD);
     let login = world.credential(ORCHESTRATOR, []);
-    let asking = || Asking::new(&login, VECTORS).as_orchestrator(&tls);
+    let asking = || Asking::new(&login, VECTORS).by_orchestrator(&tls);
     assert_eq!(asking().send(&sts).await.status, StatusCode::OK);
     world.revocations.revoke_fingerprint(*tls.peer_certificate().unwrap().fingerprint());
     asking().send(&sts).await.assert_refused(401, "invalid_client");
@@ -131,7 +131,7 @@ async fn a_request_is_one_form_with_each_parameter_once() {
     let world = World::new();
     let sts = world.sts();
     let login = world.credential(WEB, []);
-    let good = Asking::new(&login, ORCHESTRATOR).as_web();
+    let good = Asking::new(&login, ORCHESTRATOR).by_web();
     for (name, value, error) in [
         ("grant_type", "", "invalid_request"),
         ("grant_type", "client_credentials", "unsupported_grant_type"),
@@ -197,7 +197,7 @@ async fn what_is_issued_beside_a_proof_is_bound_to_its_key() {
     };
     let login = world.credential(WEB, []);
     let good = proof("1", "https://sts.test/token", "POST");
-    let asking = |proof: &str| Asking::new(&login, ORCHESTRATOR).as_web().header("dpop", proof);
+    let asking = |proof: &str| Asking::new(&login, ORCHESTRATOR).by_web().header("dpop", proof);
     let answer = asking(&good).send(&sts).await;
     assert_eq!(answer.body["token_type"], "DPoP");
     assert_eq!(answer.claims()["cnf"], json!({ "jkt": key.thumbprint().to_string() }));

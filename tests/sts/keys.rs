@@ -28,7 +28,7 @@ async fn what_a_key_signed_is_verified_until_it_has_ended_though_another_key_sig
             .scope("chat docs:read")
             .claim("iat", NOW + 3599)
             .claim("exp", NOW + 3899);
-        let last = Asking::new(&last.sign(), ORCHESTRATOR).as_web().send(&sts).await;
+        let last = Asking::new(&last.sign(), ORCHESTRATOR).by_web().send(&sts).await;
         world.clock.advance(Duration::from_secs(1));
         let first = world
             .login
@@ -37,7 +37,7 @@ async fn what_a_key_signed_is_verified_until_it_has_ended_though_another_key_sig
             .scope("chat docs:read")
             .claim("iat", NOW + 3600)
             .claim("exp", NOW + 4000);
-        let first = Asking::new(&first.sign(), ORCHESTRATOR).as_web().send(&sts).await;
+        let first = Asking::new(&first.sign(), ORCHESTRATOR).by_web().send(&sts).await;
         assert_ne!(kid(&last), kid(&first));
         assert!(String::from_utf8_lossy(&before).contains(&kid(&first)), "published before it signs");
         assert!(
@@ -46,7 +46,7 @@ async fn what_a_key_signed_is_verified_until_it_has_ended_though_another_key_sig
         );
         // What the key before has signed can still be exchanged.
         let second =
-            Asking::new(last.credential(), VECTORS).as_orchestrator(&world.from(WORKLOAD)).send(&sts).await;
+            Asking::new(last.credential(), VECTORS).by_orchestrator(&world.from(WORKLOAD)).send(&sts).await;
         assert_eq!(second.status, StatusCode::OK, "{second:?}");
         world.clock.advance(Duration::from_secs(600));
         assert!(!is_signed_by_the_published(last.credential(), &sts), "its key is gone, and so is it");
@@ -63,12 +63,12 @@ async fn instances_that_share_a_key_issue_what_the_others_take() {
         world.builder().signing_key(key()).build().unwrap(),
     );
     assert_eq!(one.jwks(), other.jwks());
-    let first = Asking::new(&world.credential(WEB, []), ORCHESTRATOR).as_web().send(&one).await;
+    let first = Asking::new(&world.credential(WEB, []), ORCHESTRATOR).by_web().send(&one).await;
     let second =
-        Asking::new(first.credential(), VECTORS).as_orchestrator(&world.from(WORKLOAD)).send(&other).await;
+        Asking::new(first.credential(), VECTORS).by_orchestrator(&world.from(WORKLOAD)).send(&other).await;
     assert_eq!(second.status, StatusCode::OK);
     let stranger = Asking::new(first.credential(), VECTORS)
-        .as_orchestrator(&world.from(WORKLOAD))
+        .by_orchestrator(&world.from(WORKLOAD))
         .send(&world.sts())
         .await;
     stranger.assert_refused(400, "invalid_request");

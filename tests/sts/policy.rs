@@ -20,7 +20,7 @@ async fn two_hops_make_a_chain_of_two_actors_with_the_users_rights_and_no_others
             ("auth_time", json!(NOW - 60)),
         ],
     );
-    let first = Asking::new(&login, ORCHESTRATOR).as_web().send(&sts).await;
+    let first = Asking::new(&login, ORCHESTRATOR).by_web().send(&sts).await;
     let claims = first.claims();
     assert_eq!(
         (&claims["iss"], &claims["sub"], &claims["aud"]),
@@ -52,7 +52,7 @@ async fn two_hops_make_a_chain_of_two_actors_with_the_users_rights_and_no_others
 
     let second = Asking::new(first.credential(), VECTORS)
         .with("scope", "docs:read")
-        .as_orchestrator(&world.from(WORKLOAD))
+        .by_orchestrator(&world.from(WORKLOAD))
         .send(&sts)
         .await;
     let claims = second.claims();
@@ -94,7 +94,7 @@ async fn what_no_grant_permits_is_refused() {
         (STS, "no grant of the actor is to that audience"),
         ("https://orchestrator.test/", "no grant of the actor is to that audience"),
     ] {
-        Asking::new(&alice, audience).as_web().send(&sts).await.assert_refused(400, "invalid_target");
+        Asking::new(&alice, audience).by_web().send(&sts).await.assert_refused(400, "invalid_target");
         assert_eq!(world.record().cause.as_deref(), Some(words));
     }
     for audience in ["https://a.test", "https://b.test", "https://c.test"] {
@@ -126,7 +126,7 @@ async fn scopes_are_those_of_the_subject_that_the_grant_passes_on() {
         ("chat", " ", Err("scope names none; leave it out, or name some")),
     ] {
         let login = world.credential(WEB, [("scope", json!(held))]);
-        let answer = Asking::new(&login, ORCHESTRATOR).with("scope", asked).as_web().send(&sts).await;
+        let answer = Asking::new(&login, ORCHESTRATOR).with("scope", asked).by_web().send(&sts).await;
         let record = world.record();
         match expected {
             Ok(scope) => assert_eq!(answer.claims()["scope"], scope, "{held}: {asked}"),
@@ -144,13 +144,13 @@ async fn what_is_issued_ends_with_what_it_is_exchanged_for() {
     let sts = world.sts();
     for (left, expected) in [(20, 20), (299, 299), (300, 300), (7200, 300)] {
         let login = world.credential(WEB, [("exp", json!(NOW + left))]);
-        let answer = Asking::new(&login, ORCHESTRATOR).as_web().send(&sts).await;
+        let answer = Asking::new(&login, ORCHESTRATOR).by_web().send(&sts).await;
         assert_eq!(answer.claims()["exp"], json!(NOW + expected));
         assert_eq!(answer.body["expires_in"], json!(expected));
     }
     // Good by the leeway alone: nothing is left to pass on.
     let login = world.credential(WEB, [("exp", json!(NOW))]);
-    Asking::new(&login, ORCHESTRATOR).as_web().send(&sts).await.assert_refused(400, "invalid_request");
+    Asking::new(&login, ORCHESTRATOR).by_web().send(&sts).await.assert_refused(400, "invalid_request");
     // And with the certificate of the actor, whichever is first.
     let certificate = world.authority.spiffe(WORKLOAD).lifetime(std::time::Duration::from_secs(60)).issue();
     let now = portcullis::clock::Clock::now(&world.clock);
@@ -158,11 +158,11 @@ async fn what_is_issued_ends_with_what_it_is_exchanged_for() {
         world.bundles.verify_client(certificate.chain(), now).unwrap(),
     );
     let login = world.credential(ORCHESTRATOR, []);
-    let answer = Asking::new(&login, VECTORS).as_orchestrator(&tls).send(&sts).await;
+    let answer = Asking::new(&login, VECTORS).by_orchestrator(&tls).send(&sts).await;
     let left = answer.body["expires_in"].as_u64().unwrap();
     assert!((58..=60).contains(&left), "{left}");
     world.clock.advance(std::time::Duration::from_secs(61));
-    let answer = Asking::new(&login, VECTORS).as_orchestrator(&tls).send(&sts).await;
+    let answer = Asking::new(&login, VECTORS).by_orchestrator(&tls).send(&sts).await;
     answer.assert_refused(401, "invalid_client");
 }
 
@@ -170,6 +170,6 @@ async fn what_is_issued_ends_with_what_it_is_exchanged_for() {
 async fn what_cannot_be_recorded_is_not_issued() {
     let world = World::new();
     let sts = world.builder().audit(|_| Err(std::io::Error::other("the disk is full"))).build().unwrap();
-    let answer = Asking::new(&world.credential(WEB, []), ORCHESTRATOR).as_web().send(&sts).await;
+    let answer = Asking::new(&world.credential(WEB, []), ORCHESTRATOR).by_web().send(&sts).await;
     answer.assert_refused(503, "temporarily_unavailable");
 }

@@ -64,7 +64,7 @@ async fn the_example_of_a_resource_server_that_calls_a_backend() {
     assert_eq!(claims["act"], json!({ "sub": "rs08" }));
 }
 
-/// Appendix A.2: delegation, by a subject_token with may_act and an actor_token.
+/// Appendix A.2: delegation, by a `subject_token` with `may_act` and an `actor_token`.
 #[tokio::test]
 async fn the_example_of_delegation() {
     let clock = FakeClock::at(UnixTime::from_secs(1_441_910_000));

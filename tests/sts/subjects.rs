@@ -22,14 +22,14 @@ async fn a_credential_must_be_addressed_to_the_exchange_or_to_the_very_actor() {
         ("x", 400),
     ] {
         let login = world.credential(audience, []);
-        let answer = Asking::new(&login, ORCHESTRATOR).as_web().send(&sts).await;
+        let answer = Asking::new(&login, ORCHESTRATOR).by_web().send(&sts).await;
         assert_eq!(answer.status.as_u16(), status, "{audience}");
         let record = world.record();
         assert_eq!(record.cause.is_some_and(|cause| cause.contains("`aud`")), status == 400);
     }
     // Nor can the orchestrator exchange what was issued for itself to the web application, and the reverse.
-    let first = Asking::new(&world.credential(WEB, []), ORCHESTRATOR).as_web().send(&sts).await;
-    let answer = Asking::new(first.credential(), ORCHESTRATOR).as_web().send(&sts).await;
+    let first = Asking::new(&world.credential(WEB, []), ORCHESTRATOR).by_web().send(&sts).await;
+    let answer = Asking::new(first.credential(), ORCHESTRATOR).by_web().send(&sts).await;
     answer.assert_refused(400, "invalid_request");
 }
 
@@ -45,7 +45,7 @@ async fn a_credential_that_does_not_hold_is_not_exchanged() {
     let expired = world.credential(WEB, [("exp", json!(NOW - 60))]);
     let id_token = world.credential(WEB, [("nonce", json!("x"))]);
     for credential in [forged.as_str(), &unknown, &expired, &id_token, "x", "a.b.c", &"x".repeat(9000)] {
-        let answer = Asking::new(credential, ORCHESTRATOR).as_web().send(&sts).await;
+        let answer = Asking::new(credential, ORCHESTRATOR).by_web().send(&sts).await;
         answer.assert_refused(400, "invalid_request");
         assert_eq!(answer.body["error_description"], "the subject_token cannot be used");
         assert!(world.record().cause.unwrap().starts_with(CLAIMS_OF_SUBJECT));
@@ -103,7 +103,7 @@ async fn those_who_acted_before_are_actors_of_the_exchange_and_nobody_comes_twic
         (of_sts("web"), None),
     ] {
         let login = world.credential(ORCHESTRATOR, [("act", act.clone())]);
-        let answer = Asking::new(&login, VECTORS).as_orchestrator(&tls).send(&sts).await;
+        let answer = Asking::new(&login, VECTORS).by_orchestrator(&tls).send(&sts).await;
         let record = world.record();
         match words {
             Some(words) => {
@@ -127,8 +127,8 @@ async fn what_is_revoked_is_not_exchanged_and_nobody_who_is_revoked_acts() {
     for (revoke, status) in revocations {
         let world = World::new();
         let sts = world.sts();
-        let first = Asking::new(&world.credential(WEB, []), ORCHESTRATOR).as_web().send(&sts).await;
-        let second = || Asking::new(first.credential(), VECTORS).as_orchestrator(&world.from(WORKLOAD));
+        let first = Asking::new(&world.credential(WEB, []), ORCHESTRATOR).by_web().send(&sts).await;
+        let second = || Asking::new(first.credential(), VECTORS).by_orchestrator(&world.from(WORKLOAD));
         assert_eq!(second().send(&sts).await.status, StatusCode::OK);
         revoke(&world.revocations);
         assert_eq!(second().send(&sts).await.status.as_u16(), status, "a descendant of what was revoked");
@@ -194,10 +194,10 @@ async fn users_of_two_issuers_who_are_called_alike_stay_two() {
         .unwrap();
     for (login, name) in [(&world.login, "login:alice"), (&partner, "partner:alice")] {
         let credential = login.credential("alice").audience(WEB).scope("chat").sign();
-        assert_eq!(Asking::new(&credential, ORCHESTRATOR).as_web().send(&sts).await.claims()["sub"], name);
+        assert_eq!(Asking::new(&credential, ORCHESTRATOR).by_web().send(&sts).await.claims()["sub"], name);
     }
     let long = world.login.credential("x".repeat(250)).audience(WEB).scope("chat").sign();
-    Asking::new(&long, ORCHESTRATOR).as_web().send(&sts).await.assert_refused(400, "invalid_request");
+    Asking::new(&long, ORCHESTRATOR).by_web().send(&sts).await.assert_refused(400, "invalid_request");
 }
 
 #[tokio::test]
@@ -205,6 +205,6 @@ async fn a_user_who_is_called_like_an_actor_is_not_taken_for_it() {
     let world = World::new();
     let sts = world.sts();
     let login = world.credential(WEB, [("sub", json!("orchestrator"))]);
-    Asking::new(&login, ORCHESTRATOR).as_web().send(&sts).await.assert_refused(400, "invalid_request");
+    Asking::new(&login, ORCHESTRATOR).by_web().send(&sts).await.assert_refused(400, "invalid_request");
     assert_eq!(world.record().cause.as_deref(), Some("the subject is called like an actor"));
 }

@@ -179,7 +179,7 @@ impl Asking {
     }
 
     /// As the web application.
-    pub(crate) fn as_web(self) -> Self {
+    pub(crate) fn by_web(self) -> Self {
         self.basic("web", SECRET)
     }
 
@@ -188,7 +188,7 @@ impl Asking {
     }
 
     /// As the orchestrator, from that connection.
-    pub(crate) fn as_orchestrator(mut self, tls: &TlsConnection) -> Self {
+    pub(crate) fn by_orchestrator(mut self, tls: &TlsConnection) -> Self {
         self.tls = Some(tls.clone());
         self.with("client_id", "orchestrator")
     }
