@@ -41,10 +41,12 @@
 //!  7 authorize   the scopes of the route                    authorize
 //!  8 read        bounded, inflated, strict JSON, dialect    read, payload
 //!  9 inspect     every string of the body                   inspect
-//! 10 usage       reserves input and output cap              limit
+//! 10 policy      models, tools, datasets, parts             authorize
+//! 11 usage       reserves input and output cap              limit
 //!    ▼ handler   takes Principal and Payload<T>             extract
 //!  8 read        reads the answer once, event by event      read
-//! 10 usage       settles, exactly once                      limit
+//! 11 usage       settles, exactly once                      limit
+//! 10 policy      cuts at a tool that may not be called      authorize
 //!  5 watch       cuts a stream whose credential has ended   watch
 //!  1 audit       writes the record                          audit
 //! ```

@@ -2,7 +2,7 @@ use super::Device;
 use crate::exchange::{Exchange, peer_socket};
 use crate::principal::{ClaimValue, ClientAddress, Network, Principal, WorkloadPattern};
 use crate::refusal::{Refusal, RefusalKind};
-use http::{HeaderName, request};
+use http::{HeaderName, HeaderValue, request};
 use std::fmt;
 use std::sync::Arc;
 
@@ -82,6 +82,13 @@ impl DeviceRules {
         Ok(device)
     }
 
+    /// Takes out what only a listed proxy may say.
+    pub(super) fn strip(&self, parts: &mut request::Parts) {
+        if let Some((name, _)) = &self.proxy {
+            parts.headers.remove(name);
+        }
+    }
+
     fn shown(&self, exchange: &Exchange) -> Option<Device> {
         let workload = exchange.workload()?;
         let is_managed = self.certificates.iter().any(|pattern| pattern.matches(workload));
@@ -102,7 +109,7 @@ impl DeviceRules {
         if !peer.is_some_and(|peer| proxies.iter().any(|network| network.contains(peer.ip()))) {
             return Ok(None);
         }
-        match values.iter().map(|value| value.as_bytes()).collect::<Vec<_>>()[..] {
+        match values.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>()[..] {
             [] => Ok(None),
             [b"managed"] => Ok(Some(Device::new(true, "proxy"))),
             [b"unmanaged"] => Ok(Some(Device::new(false, "proxy"))),

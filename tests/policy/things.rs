@@ -346,3 +346,35 @@ fn a_rule_that_cannot_be_used_is_named() {
     let twice = RulePolicy::builder("test").permit("a", always()).permit("a", always()).build().unwrap_err();
     assert!(twice.to_string().contains("a name of its own"), "{twice}");
 }
+
+#[tokio::test]
+async fn what_only_a_listed_proxy_may_say_of_a_device_goes_no_further_in() {
+    let world = World::new();
+    let header = HeaderName::from_static("x-device-state");
+    let devices = DeviceRules::new().proxy_header(header.clone(), ["192.0.2.7".parse().unwrap()]);
+    let policy = RulePolicy::builder("test").permit("all", always()).build().unwrap();
+    let gate = world.gate().route(Route::get("/v1/models").by_policy()).open(http::Method::GET, "/healthz");
+    let gate = gate.policy(policy).devices(devices).build().unwrap();
+    for path in ["/v1/models", "/healthz"] {
+        let seen = std::sync::Arc::new(std::sync::Mutex::new(None));
+        let told = seen.clone();
+        let handler = move |headers: http::HeaderMap| async move {
+            *told.lock().unwrap() = Some(headers.contains_key("x-device-state"));
+            "fine"
+        };
+        let app = gate.protect(axum::Router::new().fallback(handler));
+        let credential = format!("Bearer {}", world.credential(&json!({})));
+        let mut request = Request::get(path).header(&header, "managed");
+        if path != "/healthz" {
+            request = request.header("authorization", credential);
+        }
+        let request = request
+            .extension(portcullis::principal::PeerAddress("192.0.2.7:4711".parse().unwrap()))
+            .extension(portcullis::principal::TlsConnection::new())
+            .body(Body::empty())
+            .unwrap();
+        let answer = tower::ServiceExt::oneshot(app, request).await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(*seen.lock().unwrap(), Some(false), "{path}");
+    }
+}

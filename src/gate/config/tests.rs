@@ -9,7 +9,7 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 25] = [
+const SECTIONS: [(&str, &str); 31] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
     ("fetch", "[[issuers]]\n[issuers.fetch]"),
@@ -23,6 +23,12 @@ const SECTIONS: [(&str, &str); 25] = [
     ("watch", "[watch]"),
     ("routes", "[[routes]]"),
     ("plans", "[plans.free]"),
+    ("policy", "[policy]"),
+    ("policy_rule", "[[policy.rules]]"),
+    ("policy_condition", "[[policy.rules]]\n[policy.rules.permit]"),
+    ("policy_role", "[policy.roles.analyst]"),
+    ("policy_zone", "[policy.zones.inference]"),
+    ("policy_devices", "[policy.devices]"),
     ("flood", "[flood]"),
     ("inspection", "[inspection]"),
     ("body", "[body]"),
@@ -72,7 +78,7 @@ fn every_section_is_known_to_these_tests() {
     let sections: BTreeSet<String> = SECTIONS.iter().map(|(section, _)| (*section).to_owned()).collect();
     let top: BTreeSet<String> = super::file::TOP.iter().map(|key| (*key).to_owned()).collect();
     let root = keys("");
-    assert!(root.len() > SECTIONS.len() - 4, "{root:?}");
+    assert!(root.len() > SECTIONS.len() - 9, "{root:?}");
     for key in root {
         assert!(
             sections.contains(&key) ^ top.contains(&key),
@@ -97,6 +103,8 @@ fn the_example_names_every_key_in_its_section() {
             names_in(root.get_ref().get("peer").unwrap().get_ref(), &mut names);
         } else if section == "actors" {
             names_in(root.get_ref().get("delegation").unwrap().get_ref(), &mut names);
+        } else if section.starts_with("policy_") {
+            names_in(root.get_ref().get("policy").unwrap().get_ref(), &mut names);
         } else if section == "dpop" {
             names_in(root.get_ref().get("authentication").unwrap().get_ref(), &mut names);
         } else {
@@ -152,6 +160,9 @@ fn the_documentation_names_every_key_in_its_section() {
         SECTIONS.len() - 7 + 1,
         "a section for each, limits in that of plans, people and proxies in that of peer, fetch in issuers, dpop in that of \
          authentication, actors in that of delegation, and the top"
+        SECTIONS.len() - 11 + 1,
+        "a section for each, limits in that of plans, people and proxies in that of peer, fetch in issuers, dpop in that of \
+         authentication, five in that of policy, and the top"
     );
     for key in keys("[[plans.free.requests]]") {
         assert!(DOCUMENTATION.contains(&format!("`{key}`, in a limit")), "keys.md does not tell of `{key}`");
@@ -162,6 +173,11 @@ fn the_documentation_names_every_key_in_its_section() {
         ("[authentication.dpop]", "in dpop"),
         ("[[delegation.actors]]", "in an actor"),
         ("[[issuers]]\n[issuers.fetch]", "in fetch"),
+        ("[[policy.rules]]", "in a rule"),
+        ("[[policy.rules]]\n[policy.rules.permit]", "in a condition"),
+        ("[policy.roles.analyst]", "in rights"),
+        ("[policy.zones.inference]", "in a zone"),
+        ("[policy.devices]", "in devices"),
     ] {
         for key in keys(header) {
             assert!(DOCUMENTATION.contains(&format!("`{key}`, {place}")), "keys.md does not tell of `{key}`");
