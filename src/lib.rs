@@ -116,6 +116,7 @@ pub mod payload;
 #[cfg(feature = "tls")]
 pub mod peer;
 pub mod principal;
+pub mod protect;
 pub mod read;
 pub mod refusal;
 pub mod route;

@@ -12,8 +12,10 @@
 //! identity provider that grants every scope to everybody makes this check empty.
 
 mod layer;
+pub mod models;
 mod step;
 #[cfg(test)]
 mod tests;
 
+pub use self::models::{Model, ModelCatalog, ModelError, ModelErrorKind};
 pub use layer::{AuthorizeLayer, AuthorizeLayerBuilder};

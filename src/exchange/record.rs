@@ -28,6 +28,10 @@ pub enum StepId {
     Authorize,
     /// Reads the body.
     Read,
+    /// Calls every model by its one name, and refuses those that are not listed.
+    Models,
+    /// Opens references to stored things, and says for whom a request is made.
+    Protect,
     /// Looks for what must not enter.
     Inspect,
     /// Reserves usage.
@@ -36,7 +40,7 @@ pub enum StepId {
 
 impl StepId {
     /// How many places there are.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 13;
 
     /// All places, in order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -49,6 +53,8 @@ impl StepId {
         Self::Requests,
         Self::Authorize,
         Self::Read,
+        Self::Models,
+        Self::Protect,
         Self::Inspect,
         Self::Usage,
     ];
@@ -65,6 +71,8 @@ impl StepId {
             Self::Requests => "requests",
             Self::Authorize => "authorize",
             Self::Read => "read",
+            Self::Models => "models",
+            Self::Protect => "protect",
             Self::Inspect => "inspect",
             Self::Usage => "usage",
         }

@@ -211,6 +211,7 @@ impl GateBuilder {
     }
 
     fn assemble(self, parts: Parts) -> Result<Gate, GateError> {
+        self.rules.check(&parts.routes)?;
         let controls = parts.controls(&self);
         let without_issuers = self.issuers.is_empty() && self.needs_no_issuer(&parts.routes);
         let stacked = controls.iter().filter(|control| !control.is_off()).map(|control| control.step);
@@ -274,10 +275,11 @@ impl GateBuilder {
             outer.push(Box::new(LimitRequestsLayer::builder(limits.clone()).into_step()));
         }
         outer.push(Box::new(authorize.into_step()));
-        let mut inner: Vec<Box<dyn Step>> = Vec::new();
+        let (mut inner, last) = self.rules.into_steps()?;
         if let Some(inspection) = parts.inspection {
             inner.push(Box::new(InspectLayer::builder(inspection).into_step()));
         }
+        inner.extend(last);
         if let Some(limits) = parts.limits.clone() {
             inner.push(Box::new(LimitUsageLayer::builder(limits).into_step()));
         }
@@ -371,6 +373,7 @@ impl Parts {
             StepId::Usage => plans.is_some().then(|| "by the same plans".to_owned()),
             StepId::Authorize => Some("the scopes that the route names".to_owned()),
             StepId::Read => Some(format!("strict JSON, at most {} bytes in {} s", body.0, body.1)),
+            StepId::Models | StepId::Protect => builder.rules.describe(step),
             StepId::Inspect => self.inspection.as_ref().map(ToString::to_string),
         };
         let control = |step| match builder.observed_until {

@@ -1,4 +1,5 @@
 use super::credentials::Credentials;
+use super::rules::BodyRules;
 use super::{GateError, GateErrorKind};
 use crate::audit::AuditLog;
 use crate::clock::{SharedClock, SystemClock, UnixTime};
@@ -45,6 +46,7 @@ pub struct GateBuilder {
     pub(super) store: Option<Arc<dyn BudgetStore>>,
     pub(super) meter: Option<Arc<dyn Meter>>,
     pub(super) output_cap: Option<u64>,
+    pub(super) rules: BodyRules,
     pub(super) inspection: Choice<Inspection>,
     pub(super) max_body_bytes: usize,
     pub(super) max_body_time: Duration,
@@ -119,6 +121,7 @@ impl GateBuilder {
             store: None,
             meter: None,
             output_cap: None,
+            rules: BodyRules::default(),
             inspection: Choice::default(),
             max_body_bytes: 1024 * 1024,
             max_body_time: Duration::from_secs(30),

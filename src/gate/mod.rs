@@ -43,6 +43,7 @@ mod generation;
 mod posture;
 #[cfg(feature = "axum")]
 mod protect;
+mod rules;
 mod service;
 mod shutdown;
 

@@ -20,6 +20,7 @@
 
 mod opaque;
 mod path;
+mod reference;
 mod rule;
 mod table;
 #[cfg(test)]
@@ -27,5 +28,6 @@ mod tests;
 
 pub use opaque::OpaqueBody;
 pub use path::OddPath;
+pub use reference::ReferencePlace;
 pub use rule::{Access, Action, BodyKind, Route};
 pub use table::{NoRoute, RouteError, RouteErrorKind, RouteTable};

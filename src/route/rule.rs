@@ -1,4 +1,4 @@
-use super::OpaqueBody;
+use super::{OpaqueBody, ReferencePlace};
 use crate::clock::UnixTime;
 use crate::payload::{Dialect, FieldRules, UnknownFields, UrlPolicy};
 use crate::principal::WorkloadPattern;
@@ -72,6 +72,9 @@ pub struct Route {
     default_output_cap: Option<u64>,
     pub(super) encoded_slashes: bool,
     fields: FieldRules,
+    pub(super) references: Box<[ReferencePlace]>,
+    pub(super) seals_answers: bool,
+    pub(super) unsealed: bool,
     observed_until: Option<UnixTime>,
 }
 
@@ -94,6 +97,9 @@ impl Route {
             default_output_cap: None,
             encoded_slashes: false,
             fields: FieldRules::default(),
+            references: Box::default(),
+            seals_answers: false,
+            unsealed: false,
             observed_until: None,
         }
     }

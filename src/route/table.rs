@@ -1,5 +1,5 @@
 use super::path::{self, OddPath};
-use super::{Access, BodyKind, OpaqueBody, Route};
+use super::{Access, BodyKind, OpaqueBody, ReferencePlace, Route};
 use crate::payload::AnswerFraming;
 use http::{HeaderValue, Method};
 use std::sync::Arc;
@@ -96,6 +96,7 @@ fn check(route: &Route) -> Result<(), RouteError> {
     if let Err(odd) = path::check(&route.pattern) {
         return error(RouteErrorKind::Pattern(format!("no request can match: {odd}")));
     }
+    route.check_references().map_err(|kind| RouteError::of(route, kind))?;
     if let BodyKind::Opaque(body) = route.body() {
         check_opaque(body).map_err(|kind| RouteError::of(route, kind))?;
     }
@@ -236,6 +237,14 @@ pub enum RouteErrorKind {
     /// An authentication context that no challenge can name.
     #[error("an acr is one word of visible ASCII without quotes and backslashes; call .acr() once for each")]
     Acr,
+    /// A reference is looked for where none can stand.
+    #[error(
+        "{0} can hold no reference: a parameter of the path is a whole segment of the pattern, a pointer begins with / and needs a dialect"
+    )]
+    Reference(ReferencePlace),
+    /// References are sealed and taken as they are.
+    #[error("declares references and says danger_unsealed_references(); keep one of them")]
+    SealedAndUnsealed,
     /// The same method and pattern stand twice.
     #[error("stands in the table twice")]
     Twice,

@@ -1,7 +1,9 @@
 //! The shape of the file: what serde reads, before it means anything.
 
+use super::bodies::{CacheScopesSection, ModelSection, ReferencesSection};
 use super::credentials::Binding;
 use super::hosts::{Host, Origin, UrlHost};
+use super::jwks::Jwks;
 use super::moment::Moment;
 use super::value::{Count, Size, Text};
 use crate::audit::WhenFull;
@@ -12,10 +14,7 @@ use crate::payload::{Dialect, UnknownFields};
 use crate::principal::{Network, TrustDomain, WorkloadPattern};
 use http::{HeaderName, Method};
 use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use toml::Spanned;
@@ -44,6 +43,10 @@ pub(super) struct File {
     pub(super) routes: Vec<Spanned<RouteSection>>,
     #[serde(default)]
     pub(super) plans: BTreeMap<Spanned<String>, Spanned<PlanSection>>,
+    #[serde(default)]
+    pub(super) models: Vec<Spanned<ModelSection>>,
+    pub(super) references: Option<ReferencesSection>,
+    pub(super) cache_scopes: Option<CacheScopesSection>,
     pub(super) flood: Option<Spanned<FloodSection>>,
     pub(super) inspection: Option<InspectionSection>,
     #[serde(default)]
@@ -208,6 +211,11 @@ pub(super) struct RouteSection {
     pub(super) urls: Option<Spanned<Vec<Spanned<Text<UrlHost>>>>>,
     pub(super) danger_urls_of_any_public_name: Option<Spanned<bool>>,
     pub(super) danger_credentials_in_body: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(super) references: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) seal_answers: bool,
+    pub(super) danger_unsealed_references: Option<Spanned<bool>>,
     pub(super) danger_opaque_body: Option<Spanned<OpaqueSection>>,
     pub(super) danger_opaque_answer: Option<Spanned<OpaqueSection>>,
     pub(super) danger_observe: Option<Moment>,
@@ -363,36 +371,4 @@ pub(super) enum HeaderForm {
 pub(super) enum PersonName {
     Email,
     Upn,
-}
-
-/// A JWK set in the file, as JSON. No error repeats what is in it, and it has no `Debug`.
-pub(super) struct Jwks(pub(super) String);
-
-struct JwksVisitor;
-
-impl<'de> Visitor<'de> for JwksVisitor {
-    type Value = Jwks;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JWK set: its JSON as a string, a table with `keys`, or a list of keys as tables")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Jwks, E> {
-        Ok(Jwks(text.to_owned()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Jwks, A::Error> {
-        serde_json::Value::deserialize(MapAccessDeserializer::new(map)).map(|set| Jwks(set.to_string()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, keys: A) -> Result<Jwks, A::Error> {
-        serde_json::Value::deserialize(SeqAccessDeserializer::new(keys))
-            .map(|keys| Jwks(serde_json::json!({ "keys": keys }).to_string()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Jwks {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(JwksVisitor)
-    }
 }

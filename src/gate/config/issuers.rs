@@ -1,4 +1,5 @@
-use super::file::{IssuerSection, Jwks};
+use super::file::IssuerSection;
+use super::jwks::Jwks;
 use super::source::Source;
 use super::{ConfigError, ConfiguredIssuer};
 use crate::jose::KeySet;

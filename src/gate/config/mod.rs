@@ -55,6 +55,7 @@
 //!
 #![doc = include_str!("keys.md")]
 
+mod bodies;
 mod credentials;
 mod error;
 #[cfg(feature = "fetch")]
@@ -64,6 +65,7 @@ mod hosts;
 #[cfg(feature = "fetch")]
 mod introspection;
 mod issuers;
+mod jwks;
 mod machines;
 mod moment;
 mod open;
@@ -113,6 +115,7 @@ pub struct Config {
     resource: Option<ProtectedResource>,
     routes: Vec<Route>,
     plans: Vec<Plan>,
+    bodies: bodies::Bodies,
     default_plan: Option<String>,
     output_cap: Option<u64>,
     no_limits: bool,
@@ -218,6 +221,7 @@ impl Config {
             introspection: file.introspection.map(introspection::Asking),
             routes: routes::routes(&source, file.routes)?,
             plans,
+            bodies: bodies::Bodies::read(&source, file.models, file.references, file.cache_scopes)?,
             default_plan: file.default_plan.map(Spanned::into_inner),
             output_cap: file.output_cap.map(|count| count.0),
             no_limits: no_limits.is_some(),
