@@ -18,6 +18,7 @@
 //!
 //! Where the gate did not run, an extractor refuses: a handler that demands a [`Principal`] cannot be reached around it.
 
+use crate::authorize::Authorized;
 use crate::exchange::Exchange;
 use crate::principal::{Principal, Workload};
 use crate::protect::CacheScope;
@@ -101,6 +102,15 @@ impl<S: Sync> FromRequestParts<S> for CacheScope {
                          .cache_scopes(CacheScopes::new(secret))";
             RefusalResponse::of(exchange, Refusal::misconfigured(cause))
         })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Authorized {
+    type Rejection = RefusalResponse;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, RefusalResponse> {
+        let exchange = guarded(parts, "Authorized")?;
+        Self::of(parts).map_err(|refusal| RefusalResponse::of(exchange, refusal))
     }
 }
 

@@ -1,3 +1,4 @@
+use super::policy::Policy;
 use crate::clock::UnixTime;
 use crate::exchange::{End, Exchange, PeerFacts, Record, RequestId, StepId, UnreadFacts};
 use crate::payload::{Coverage, Finding};
@@ -175,6 +176,9 @@ impl Serialize for AuditEntry {
             map.serialize_entry("unread", &Unread(record.unread))?;
         }
         let findings = record.inspection.iter().flat_map(|seen| seen.findings.iter());
+        if let Some(policy) = &record.policy {
+            map.serialize_entry("policy", &Policy(policy))?;
+        }
         map.serialize_entry("findings", &Findings(findings.collect()))?;
         map.serialize_entry("ran", &Controls(record))?;
         if !record.would_refuse.is_empty() {

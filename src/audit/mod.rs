@@ -42,6 +42,7 @@ mod log;
 #[cfg(feature = "metrics")]
 mod meters;
 mod observer;
+mod policy;
 mod queue;
 mod sink;
 mod slots;

@@ -1,4 +1,6 @@
+use super::enforce::EnforcePolicy;
 use super::step::Authorize;
+use super::{Policies, Policy};
 use crate::exchange::{Checked, Context, Step, StepLayer};
 use tower_layer::Layer;
 
@@ -9,7 +11,7 @@ pub struct AuthorizeLayer(StepLayer);
 impl AuthorizeLayer {
     /// A layer that enforces what the routes say.
     pub fn builder() -> AuthorizeLayerBuilder {
-        AuthorizeLayerBuilder { context: Context::default(), metadata: String::new() }
+        AuthorizeLayerBuilder { context: Context::default(), metadata: String::new(), policies: None }
     }
 }
 
@@ -26,6 +28,7 @@ impl<S> Layer<S> for AuthorizeLayer {
 pub struct AuthorizeLayerBuilder {
     context: Context,
     metadata: String,
+    policies: Option<Policies>,
 }
 
 impl AuthorizeLayerBuilder {
@@ -43,6 +46,13 @@ impl AuthorizeLayerBuilder {
         self
     }
 
+    /// Refuses at once what the policies will refuse in any case. The whole decision is made by [`EnforcePolicyLayer`], which must
+    /// stand inside.
+    pub(crate) fn refuse_early(mut self, policies: Policies) -> Self {
+        self.policies = Some(policies);
+        self
+    }
+
     /// The layer.
     pub fn build(self) -> AuthorizeLayer {
         let context = self.context.clone();
@@ -54,6 +64,56 @@ impl AuthorizeLayerBuilder {
     }
 
     fn into_authorize(self) -> Authorize {
-        Authorize { metadata: self.metadata, ..Authorize::default() }
+        Authorize { metadata: self.metadata, policies: self.policies, ..Authorize::default() }
+    }
+}
+
+/// Asks policies about everything that a request touches, and about the tools that the model calls in its answer; see the
+/// [module](super). Stands inside of `ReadPayloadLayer` and `InspectLayer`.
+#[derive(Clone, Debug)]
+pub struct EnforcePolicyLayer(StepLayer);
+
+impl EnforcePolicyLayer {
+    /// A layer that enforces one policy.
+    pub fn new(policy: impl Policy) -> Self {
+        Self::builder(Policies::new().policy(policy)).build()
+    }
+
+    /// A layer that enforces these policies.
+    pub fn builder(policies: Policies) -> EnforcePolicyLayerBuilder {
+        EnforcePolicyLayerBuilder { policies, context: Context::default() }
+    }
+}
+
+impl<S> Layer<S> for EnforcePolicyLayer {
+    type Service = Checked<S>;
+
+    fn layer(&self, inner: S) -> Checked<S> {
+        self.0.layer(inner)
+    }
+}
+
+/// Builds an [`EnforcePolicyLayer`].
+#[derive(Clone, Debug)]
+pub struct EnforcePolicyLayerBuilder {
+    policies: Policies,
+    context: Context,
+}
+
+impl EnforcePolicyLayerBuilder {
+    /// Shares clock and request ids with the other layers of the stack.
+    pub fn context(mut self, context: Context) -> Self {
+        self.context = context;
+        self
+    }
+
+    /// The layer. Without a policy in force it permits nothing.
+    pub fn build(self) -> EnforcePolicyLayer {
+        let context = self.context.clone();
+        EnforcePolicyLayer(StepLayer::new(self.into_step(), context))
+    }
+
+    pub(crate) fn into_step(self) -> impl Step {
+        EnforcePolicy { policies: self.policies }
     }
 }

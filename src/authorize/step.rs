@@ -4,12 +4,18 @@ use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{Access, Route};
 use http::{HeaderValue, request};
 
+use super::Policies;
+use super::circumstances::Circumstances;
+use super::enforce::refusal;
+
 #[derive(Default)]
 pub(super) struct Authorize {
     /// A clock that steps back makes no login fresh again.
     pub(super) time: HighWater,
     /// What every challenge ends with.
     pub(super) metadata: String,
+    /// What may refuse before the body is read.
+    pub(super) policies: Option<Policies>,
 }
 
 impl Step for Authorize {
@@ -17,10 +23,26 @@ impl Step for Authorize {
         StepId::Authorize
     }
 
-    fn check(&self, _parts: &mut request::Parts, exchange: &Exchange) -> Check {
+    fn check(&self, parts: &mut request::Parts, exchange: &Exchange) -> Check {
         let Some(route) = exchange.route() else {
             return Check::Refuse(Refusal::stacked_wrongly("AuthorizeLayer", "MatchRouteLayer"));
         };
+        if *route.access() == Access::Policy && self.policies.is_none() {
+            return Check::Refuse(Refusal::misconfigured(
+                "a route lets in whom the policies permit, and AuthorizeLayer knows of none: give the gate a policy, or \
+                 require a scope",
+            ));
+        }
+        match (self.enter(route, exchange), &self.policies) {
+            (Check::Permit, Some(policies)) => self.refuse_early(policies, parts, exchange).into(),
+            (check, _) => check,
+        }
+    }
+}
+
+impl Authorize {
+    /// Whether the route lets the caller in.
+    pub(super) fn enter(&self, route: &Route, exchange: &Exchange) -> Check {
         if route.workload_patterns().is_some() && exchange.workload().is_none() {
             return Check::Refuse(Refusal::stacked_wrongly("AuthorizeLayer", "RequirePeerLayer"));
         }
@@ -29,6 +51,7 @@ impl Step for Authorize {
             // RequirePeerLayer let it in, and made the machine the principal.
             Access::Machines if is_machine(exchange) => Check::Permit,
             Access::Machines => Check::Refuse(Refusal::stacked_wrongly("AuthorizeLayer", "RequirePeerLayer")),
+            Access::Policy => self.login(route, exchange).into(),
             Access::Scopes(required) if !required.is_empty() => {
                 self.holds(required, exchange).and_then(|()| self.login(route, exchange)).into()
             }
@@ -38,9 +61,26 @@ impl Step for Authorize {
             ))),
         }
     }
-}
 
-impl Authorize {
+    /// Refuses what no body can make permitted.
+    fn refuse_early(
+        &self,
+        policies: &Policies,
+        parts: &mut request::Parts,
+        exchange: &Exchange,
+    ) -> Result<(), Refusal> {
+        let gathered = Circumstances::gather(parts, exchange, policies, "AuthorizeLayer", false)?;
+        let Some(circumstances) = gathered else { return Ok(()) };
+        let resources = circumstances.resources(policies);
+        match policies.judge_early(&circumstances.request(&resources)) {
+            None => Ok(()),
+            Some(verdict) => {
+                circumstances.tell_why(policies);
+                Err(refusal(&verdict))
+            }
+        }
+    }
+
     /// Whether the user's login is as the route demands (RFC 9470 §3).
     fn login(&self, route: &Route, exchange: &Exchange) -> Result<(), Refusal> {
         let (wanted, max_age) = (route.acr_values(), route.max_login_age());

@@ -6,8 +6,7 @@ use crate::principal::{PeerAddress, TlsConnection, TrustedProxies, UnixSocket};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{NoRoute, RouteTable};
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW};
-use http::{HeaderMap, HeaderValue, Method, request};
-#[cfg(any(feature = "axum", feature = "tls"))]
+use http::{HeaderMap, HeaderValue, Method, Uri, request};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tower_layer::Layer;
@@ -196,7 +195,6 @@ fn reached(parts: &request::Parts) -> Reached {
     }
 }
 
-#[cfg(feature = "tls")]
 /// The address at the other end of the socket, whatever was forwarded over it.
 pub(crate) fn peer_socket(parts: &request::Parts) -> Option<SocketAddr> {
     match reached(parts) {
@@ -217,9 +215,14 @@ fn tls_connection(parts: &request::Parts) -> Option<&TlsConnection> {
 
 /// The path as it came on the request line: axum's `nest` strips prefixes.
 pub(crate) fn original_path(parts: &request::Parts) -> &str {
+    original_uri(parts).path()
+}
+
+/// The same, with the query.
+pub(crate) fn original_uri(parts: &request::Parts) -> &Uri {
     #[cfg(feature = "axum")]
     if let Some(axum::extract::OriginalUri(uri)) = parts.extensions.get::<axum::extract::OriginalUri>() {
-        return uri.path();
+        return uri;
     }
-    parts.uri.path()
+    &parts.uri
 }

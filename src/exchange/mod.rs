@@ -20,6 +20,7 @@ mod entry;
 mod forwarded;
 mod observer;
 mod pipeline;
+mod policy;
 mod record;
 mod service;
 mod slot;
@@ -30,14 +31,13 @@ mod tests;
 pub use crate::body::CheckedBody;
 pub use context::{Context, RequestId, RequestIds};
 pub use edge::{EdgeError, EdgeRules};
-pub(crate) use entry::original_path;
-#[cfg(feature = "tls")]
-pub(crate) use entry::peer_socket;
 pub use entry::{MatchRouteLayer, MatchRouteLayerBuilder};
+pub(crate) use entry::{original_path, original_uri, peer_socket};
 #[cfg(feature = "tls")]
 pub(crate) use forwarded::ForwardedCertificates;
 pub use observer::{AnswerObserver, Cut, End, Released, Stage};
 pub(crate) use pipeline::Pipeline;
+pub use policy::{PolicyFacts, RuleNames, ShadowFacts};
 pub use record::{
     CredentialFacts, InspectionFacts, LimitFacts, LimitLevel, PeerFacts, Ran, ReadFacts, Record, StepId,
     UnreadFacts, UsageFacts,

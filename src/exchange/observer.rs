@@ -11,6 +11,8 @@ pub enum Stage {
     Meter,
     /// Looks for what must not leave.
     Inspect,
+    /// Looks for tools that the model may not call for this principal.
+    Authorize,
     /// Drops or encrypts fields.
     Protect,
     /// Ends an answer whose credential no longer holds.
@@ -20,7 +22,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    pub(super) const COUNT: usize = 5;
+    pub(super) const COUNT: usize = 6;
 }
 
 /// How an exchange ended.

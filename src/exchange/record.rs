@@ -1,4 +1,4 @@
-use super::End;
+use super::{End, PolicyFacts};
 use crate::payload::{Coverage, Findings};
 use crate::principal::PeerCertificate;
 use crate::refusal::Refusal;
@@ -34,13 +34,15 @@ pub enum StepId {
     Protect,
     /// Looks for what must not enter.
     Inspect,
+    /// Checks what the policy says of everything that the request touches.
+    Policy,
     /// Reserves usage.
     Usage,
 }
 
 impl StepId {
     /// How many places there are.
-    pub const COUNT: usize = 13;
+    pub const COUNT: usize = 14;
 
     /// All places, in order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -56,6 +58,7 @@ impl StepId {
         Self::Models,
         Self::Protect,
         Self::Inspect,
+        Self::Policy,
         Self::Usage,
     ];
 
@@ -74,6 +77,7 @@ impl StepId {
             Self::Models => "models",
             Self::Protect => "protect",
             Self::Inspect => "inspect",
+            Self::Policy => "policy",
             Self::Usage => "usage",
         }
     }
@@ -135,6 +139,8 @@ pub struct Record {
     pub unread: UnreadFacts,
     /// What inspection saw.
     pub inspection: Option<InspectionFacts>,
+    /// What the policies said.
+    pub policy: Option<PolicyFacts>,
     /// Which limits were asked.
     pub limits: Option<LimitFacts>,
     /// What was reserved and settled.
@@ -160,6 +166,7 @@ impl Record {
             read: None,
             unread: UnreadFacts::default(),
             inspection: None,
+            policy: None,
             limits: None,
             usage: None,
             would_refuse: Vec::new(),

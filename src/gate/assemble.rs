@@ -1,9 +1,10 @@
-use super::posture::{Control, Posture};
+use super::controls::Parts;
+use super::posture::Posture;
 use super::{GateBuilder, GateError, GateErrorKind, generation};
 use crate::audit::{AuditLayer, AuditLog};
-use crate::authorize::AuthorizeLayer;
+use crate::authorize::{AuthorizeLayer, EnforcePolicyLayer, Policies};
 use crate::clock::SharedClock;
-use crate::exchange::{Context, MatchRouteLayer, Step, StepId, StepLayer};
+use crate::exchange::{Context, MatchRouteLayer, Step, StepLayer};
 use crate::inspect::{InspectLayer, Inspection};
 use crate::jwt::{ProtectedResource, VerifyJwtLayer};
 use crate::limit::{FloodQuota, LimitFloodLayer, LimitRequestsLayer, LimitUsageLayer, Limits, Per, Plans};
@@ -28,6 +29,7 @@ pub struct Gate {
     pub(super) audit: Option<AuditLog>,
     revocations: Revocations,
     resource: Option<ProtectedResource>,
+    policies: Policies,
     posture: Arc<Posture>,
 }
 
@@ -45,6 +47,11 @@ impl Gate {
     /// What no longer holds: whatever is put in is refused from the next request on.
     pub fn revocations(&self) -> &Revocations {
         &self.revocations
+    }
+
+    /// The policies, and how those that are only tried out compare with those in force.
+    pub fn policies(&self) -> &Policies {
+        &self.policies
     }
 
     /// The service as clients' authorization servers know it, if the gate was told: its router is the host's to mount.
@@ -75,6 +82,7 @@ impl GateBuilder {
     pub fn build(mut self) -> Result<Gate, GateError> {
         self.check_bounds()?;
         self.check_machines()?;
+        self.check_policies()?;
         let revocations = self.take_revocations()?;
         self.open_metadata()?;
         let parts = Parts {
@@ -262,6 +270,10 @@ impl GateBuilder {
         }
         jwt = self.credentials.set(jwt, self.default_plan.as_deref());
         let mut authorize = AuthorizeLayer::builder();
+        if !self.policies.is_empty() {
+            jwt = jwt.keep_claims(self.policies.claims());
+            authorize = authorize.refuse_early(self.policies.clone());
+        }
         if let Some(resource) = &self.resource {
             jwt = jwt.protected_resource(resource.clone());
             authorize = authorize.resource_metadata(&resource.metadata_url());
@@ -278,6 +290,9 @@ impl GateBuilder {
         let (mut inner, last) = self.rules.into_steps()?;
         if let Some(inspection) = parts.inspection {
             inner.push(Box::new(InspectLayer::builder(inspection).into_step()));
+        }
+        if !self.policies.is_empty() {
+            inner.push(Box::new(EnforcePolicyLayer::builder(self.policies.clone()).into_step()));
         }
         inner.extend(last);
         if let Some(limits) = parts.limits.clone() {
@@ -299,6 +314,7 @@ impl GateBuilder {
                 observed_until: self.observed_until,
                 controls,
                 routes: parts.routes.shared(),
+                who: who(&self.policies, &parts.routes),
                 testing: cfg!(feature = "testing"),
             }),
             clock: self.clock,
@@ -306,80 +322,16 @@ impl GateBuilder {
             audit: parts.audit,
             revocations: parts.revocations,
             resource: self.resource,
+            policies: self.policies,
         })
     }
 }
 
-impl GateBuilder {
-    fn certificates(&self) -> Option<String> {
-        #[cfg(feature = "tls")]
-        return self.peers.as_ref().map(ToString::to_string);
-        #[cfg(not(feature = "tls"))]
-        return None;
-    }
-}
-
-/// What a gate is put together from.
-struct Parts {
-    routes: RouteTable,
-    audit: Option<AuditLog>,
-    flood: Option<FloodQuota>,
-    limits: Option<Limits>,
-    inspection: Option<Inspection>,
-    revocations: Revocations,
-    watch: Option<Duration>,
-}
-
-impl Parts {
-    fn controls(&self, builder: &GateBuilder) -> Vec<Control> {
-        let issuers: Vec<String> = builder.issuers.iter().map(ToString::to_string).collect();
-        let metadata = builder.resource.as_ref().map(|resource| {
-            format!("\nclients are led to {} by {}", resource.resource(), resource.metadata_url())
-        });
-        let metadata = metadata.unwrap_or_default();
-        let plans = self.limits.as_ref().map(|limits| limits.plans().to_string());
-        let body = (builder.max_body_bytes, builder.max_body_time.as_secs_f64());
-        let detail = |step| match step {
-            StepId::Audit => {
-                self.audit.as_ref().map(|log| format!("every request; when full: {:?}", log.when_full()))
-            }
-            StepId::Route => {
-                let hosts = builder.edge.hosts().map(|hosts| hosts.collect::<Vec<_>>().join(", "));
-                let hosts = hosts.unwrap_or_else(|| "any host (from loopback, loopback's own)".to_owned());
-                let plaintext = match builder.plaintext || builder.edge.takes_plaintext() {
-                    true => {
-                        "\nPLAINTEXT IS TAKEN FROM EVERYWHERE: whoever is on the way reads and changes it"
-                    }
-                    false => "\nencrypted, but for this machine's own callers",
-                };
-                Some(format!(
-                    "{} routes, for {hosts}; everything else is refused{plaintext}",
-                    self.routes.routes().len()
-                ))
-            }
-            StepId::Flood => self.flood.map(|quota| format!("from one address {quota}")),
-            StepId::Peer => builder.certificates(),
-            StepId::Authenticate => {
-                Some(builder.credentials.describe(&issuers, builder.api_key_header) + &metadata)
-            }
-            StepId::Watch => self.watch.map(|grace| match grace {
-                Duration::ZERO => "expired or revoked credentials end their answers".to_owned(),
-                grace => format!(
-                    "revoked credentials end their answers, expired ones {} s later",
-                    grace.as_secs_f64()
-                ),
-            }),
-            StepId::Requests => plans.clone(),
-            StepId::Usage => plans.is_some().then(|| "by the same plans".to_owned()),
-            StepId::Authorize => Some("the scopes that the route names".to_owned()),
-            StepId::Read => Some(format!("strict JSON, at most {} bytes in {} s", body.0, body.1)),
-            StepId::Models | StepId::Protect => builder.rules.describe(step),
-            StepId::Inspect => self.inspection.as_ref().map(ToString::to_string),
-        };
-        let control = |step| match builder.observed_until {
-            Some(_) => Control::new(step, detail(step)).observed(),
-            None => Control::new(step, detail(step)),
-        };
-        StepId::ALL.map(control).into()
-    }
+/// Whom the policies let use each route.
+fn who(policies: &Policies, routes: &RouteTable) -> Arc<[Vec<String>]> {
+    let of = |route: &Arc<Route>| match route.access() {
+        Access::Open => Vec::new(),
+        _ => policies.who(route.action_name().as_str(), route.pattern()),
+    };
+    routes.routes().iter().map(of).collect()
 }

@@ -2,6 +2,7 @@ use super::credentials::Credentials;
 use super::rules::BodyRules;
 use super::{GateError, GateErrorKind};
 use crate::audit::AuditLog;
+use crate::authorize::Policies;
 use crate::clock::{SharedClock, SystemClock, UnixTime};
 use crate::exchange::{EdgeRules, Step};
 use crate::inspect::Inspection;
@@ -48,6 +49,7 @@ pub struct GateBuilder {
     pub(super) output_cap: Option<u64>,
     pub(super) rules: BodyRules,
     pub(super) inspection: Choice<Inspection>,
+    pub(super) policies: Policies,
     pub(super) max_body_bytes: usize,
     pub(super) max_body_time: Duration,
     pub(super) min_body_rate: usize,
@@ -123,6 +125,7 @@ impl GateBuilder {
             output_cap: None,
             rules: BodyRules::default(),
             inspection: Choice::default(),
+            policies: Policies::new(),
             max_body_bytes: 1024 * 1024,
             max_body_time: Duration::from_secs(30),
             min_body_rate: 256,

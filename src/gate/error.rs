@@ -73,6 +73,17 @@ pub enum GateErrorKind {
          of the feature `tls`"
     )]
     MachinesWithoutPeers(String),
+    /// A route lets in whom the policies permit, and there are none.
+    #[error(
+        "routes: {0} is by policy, and there is none: call .policy(RulePolicy::builder(\"…\")…), or require a scope"
+    )]
+    RouteWithoutPolicy(String),
+    /// A policy is tried out, and none is in force to compare it with.
+    #[error(
+        "policies: one is tried out and none is in force; add .policy(…), which may be \
+         RulePolicy::builder(\"all\").permit(\"all\", always()).build()?"
+    )]
+    ShadowAlone,
     /// The rules for certificates cannot be used.
     #[cfg(feature = "tls")]
     #[error("peers: {0}")]

@@ -36,6 +36,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         output_cap,
         rules,
         inspection: _, // in `controls`
+        policies: _,   // in `controls`
         max_body_bytes,
         max_body_time,
         min_body_rate,

@@ -28,7 +28,7 @@
 //! 2. [`Gate::protect`] wraps a whole axum router and gives back a service that takes no more routes. As a
 //!    [`Layer`](tower_layer::Layer), a gate wraps any service of `http` requests.
 //! 3. The order of the layers: audit, route, flood check, certificates, authentication, continuous verification, requests, authorization, body, inspection,
-//!    usage, and then the handler.
+//!    policies, usage, and then the handler.
 //! 4. Every request is judged by one configuration, whose [`generation`](Posture::generation) stands in the posture and in
 //!    every record.
 //! 5. [`Gate::shutdown`] writes what is not written yet, within a deadline, and says whether all was.
@@ -37,9 +37,11 @@ mod assemble;
 mod builder;
 #[cfg(feature = "config")]
 pub mod config;
+mod controls;
 mod credentials;
 mod error;
 mod generation;
+mod policies;
 mod posture;
 #[cfg(feature = "axum")]
 mod protect;

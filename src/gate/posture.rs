@@ -20,6 +20,8 @@ pub struct Posture {
     pub controls: Vec<Control>,
     /// Every way in.
     pub routes: Arc<[Arc<Route>]>,
+    /// For each way in, which rules of the policies may let somebody use it, a line for each.
+    pub who: Arc<[Vec<String>]>,
     /// Whether parts for tests are compiled in.
     pub testing: bool,
 }
@@ -44,7 +46,7 @@ pub enum Enforcement {
     Enforced,
     /// It is evaluated and recorded, and refuses only once `danger_observe` has ended.
     Observed,
-    /// A `danger_` method left it out, or, for certificates, models and references, nobody set it up.
+    /// A `danger_` method left it out, or, for certificates, models, references and policies, nobody set it up.
     Off,
 }
 
@@ -63,6 +65,10 @@ impl Control {
             }
             None if step == StepId::Protect => {
                 let detail = "references go as they are, and callers name their caches".to_owned();
+                Self { step, enforcement: Enforcement::Off, detail }
+            }
+            None if step == StepId::Policy => {
+                let detail = "none; the scopes of the routes alone decide".to_owned();
                 Self { step, enforcement: Enforcement::Off, detail }
             }
             None => Self { step, enforcement: Enforcement::Off, detail: "NOT ENFORCED".to_owned() },
@@ -113,11 +119,12 @@ impl fmt::Display for Posture {
             }
         }
         writeln!(f, "routes")?;
-        for route in self.routes.iter() {
+        for (n, route) in self.routes.iter().enumerate() {
             let access = match route.access() {
                 Access::Open => "OPEN to everybody".to_owned(),
                 Access::Machines => "machines, by certificate alone".to_owned(),
                 Access::Scopes(scopes) => format!("scope {}", scopes.join(" ")),
+                Access::Policy => "by policy".to_owned(),
                 Access::Undecided => "refuses everybody".to_owned(),
             };
             let body = match route.body() {
@@ -128,6 +135,9 @@ impl fmt::Display for Posture {
             let (method, pattern, action) =
                 (route.method().as_str(), route.pattern(), route.action_name().as_str());
             writeln!(f, "  {method:<7}{pattern:<27} {action:<12}{body:<20}{access}{}", Weaker(route))?;
+            for line in self.who.get(n).into_iter().flatten() {
+                writeln!(f, "         {line}")?;
+            }
         }
         write!(f, "  everything else is refused")?;
         if self.testing {

@@ -5,11 +5,12 @@ use crate::payload::json::{Document, Kind, Node};
 use crate::principal::{
     Actor, ActorChain, Application, PlanName, Principal, RoleSet, ScopeSet, Subject, TenantId,
 };
-use crate::principal::{AuthenticationMethod, Credential};
+use crate::principal::{AuthenticationMethod, ClaimValue, Credential};
 
 use super::confirmation::Confirmation;
 use super::shared::Shared;
 use super::{JwtError, JwtErrorKind, TrustedIssuer};
+use std::sync::Arc;
 
 /// The longest name that a claim may carry, in bytes (`sub`: RFC 9068 §2.2 by way of OpenID Connect Core §2).
 const MAX_NAME: usize = 255;
@@ -155,6 +156,9 @@ impl<'d> Claims<'d> {
             principal = principal
                 .roles(shared.roles(RoleSet::from_iter(roles.ok_or_else(|| malformed_at(pointer))?)));
         }
+        if !issuer.kept_claims.is_empty() {
+            principal = principal.claims(shared.claims(kept(document, &issuer.kept_claims)));
+        }
         Ok(Accepted { principal: principal.build(), confirmation, good_from, good_until })
     }
 
@@ -274,6 +278,26 @@ impl<'d> Claims<'d> {
             (client, party) => Ok(client.or(party)),
         }
     }
+}
+
+/// The claims at these pointers, as far as they are there. What is `null` is not.
+fn kept(document: &Document, pointers: &[Arc<str>]) -> crate::principal::Claims {
+    let at = |pointer: &Arc<str>| Some((pointer.clone(), value(document.at(pointer)?, true)?));
+    pointers.iter().filter_map(at).collect()
+}
+
+/// What policies can compare. `None` for `null`.
+fn value(node: Node<'_>, lists: bool) -> Option<ClaimValue> {
+    Some(match node.kind() {
+        Kind::Null => return None,
+        Kind::Bool => node.as_bool().map_or(ClaimValue::Other, ClaimValue::Flag),
+        Kind::Number => node.as_i64().map_or(ClaimValue::Other, ClaimValue::Number),
+        Kind::String => node.as_str().map_or(ClaimValue::Other, ClaimValue::from),
+        Kind::Array if lists => {
+            node.items().map(|item| value(item, false).unwrap_or(ClaimValue::Other)).collect()
+        }
+        Kind::Array | Kind::Object => ClaimValue::Other,
+    })
 }
 
 /// RFC 8693 §4.1: the outermost `act` is the current actor, the ones inside acted before it.

@@ -39,6 +39,7 @@ pub struct TrustedIssuer {
     pub(super) lifetime_is_set: bool,
     pub(super) leeway: Duration,
     pub(super) access_type_required: bool,
+    pub(super) kept_claims: Vec<Arc<str>>,
 }
 
 impl TrustedIssuer {
@@ -58,6 +59,7 @@ impl TrustedIssuer {
             lifetime_is_set: false,
             leeway: LEEWAY,
             access_type_required: false,
+            kept_claims: Vec::new(),
         }
     }
 
@@ -137,6 +139,16 @@ impl TrustedIssuer {
         self
     }
 
+    /// Keeps the claim at this pointer (RFC 6901), if it is there, in [`Principal::claims`](crate::principal::Principal::claims): for a
+    /// handler, or a policy of the host's own. A gate does so by itself for what its policies read.
+    pub fn keep_claim(mut self, pointer: impl Into<Arc<str>>) -> Self {
+        let pointer = pointer.into();
+        if !self.kept_claims.contains(&pointer) {
+            self.kept_claims.push(pointer);
+        }
+        self
+    }
+
     /// Everything that was set, without the keys: what tells one configuration from another.
     pub(crate) fn settings(&self) -> impl std::fmt::Debug {
         let claims = [
@@ -154,6 +166,7 @@ impl TrustedIssuer {
             (self.max_lifetime, self.lifetime_is_set),
             self.leeway,
             self.access_type_required,
+            &self.kept_claims,
         )
     }
 
@@ -174,6 +187,9 @@ impl TrustedIssuer {
         }
         if self.algorithms.is_empty() {
             return Err(self.setting("algorithms", "allow at least one algorithm"));
+        }
+        if self.kept_claims.iter().any(|pointer| !is_pointer(pointer)) {
+            return Err(self.setting("keep_claim", "write an RFC 6901 pointer such as /department"));
         }
         if self.leeway > MAX_LEEWAY {
             return Err(self.setting("leeway", "choose 60 seconds at most"));

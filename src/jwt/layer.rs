@@ -42,6 +42,7 @@ impl VerifyJwtLayer {
             dpop: None,
             required: RequireBinding::default(),
             default_plan: None,
+            kept_claims: Vec::new(),
             credential_passes: false,
             remember_for: REMEMBER_FOR,
             remember_entries: REMEMBER_ENTRIES,
@@ -75,6 +76,7 @@ pub struct VerifyJwtLayerBuilder {
     dpop: Option<DpopRules>,
     required: RequireBinding,
     default_plan: Option<PlanName>,
+    kept_claims: Vec<Arc<str>>,
     credential_passes: bool,
     remember_for: Duration,
     remember_entries: usize,
@@ -143,6 +145,12 @@ impl VerifyJwtLayerBuilder {
         self
     }
 
+    /// Keeps these claims of every issuer's credentials; see [`TrustedIssuer::keep_claim`].
+    pub fn keep_claims(mut self, pointers: impl IntoIterator<Item = Arc<str>>) -> Self {
+        self.kept_claims.extend(pointers);
+        self
+    }
+
     /// The plan of those whose credential names none, for [`RequireBinding::ForPlans`].
     pub fn default_plan(mut self, plan: impl Into<PlanName>) -> Self {
         self.default_plan = Some(plan.into());
@@ -198,6 +206,7 @@ impl VerifyJwtLayerBuilder {
     }
 
     pub(crate) fn into_step(mut self) -> Result<impl Step, JwtError> {
+        self.spread_kept_claims();
         let metadata = self.take_resource()?;
         let other_credentials = self.without_issuers || !self.api_keys.is_empty() || self.host.is_some();
         #[cfg(feature = "fetch")]
@@ -242,6 +251,18 @@ impl VerifyJwtLayerBuilder {
             api_key_header: self.api_key_header,
             credential_passes: self.credential_passes,
         })
+    }
+
+    fn spread_kept_claims(&mut self) {
+        for pointer in std::mem::take(&mut self.kept_claims) {
+            let issuers = std::mem::take(&mut self.issuers);
+            self.issuers = issuers.into_iter().map(|issuer| issuer.keep_claim(pointer.clone())).collect();
+            #[cfg(feature = "fetch")]
+            {
+                let introspection = self.introspection.take();
+                self.introspection = introspection.map(|rules| rules.keep_claim(pointer));
+            }
+        }
     }
 
     /// The URL of the metadata. The resource's identifier becomes an audience.

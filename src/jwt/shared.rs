@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hashbrown::HashSet;
 
-use crate::principal::{RoleSet, ScopeSet};
+use crate::principal::{Claims, RoleSet, ScopeSet};
 
 /// More different values are not held ready: who has them pays for them.
 const MOST: usize = 4096;
@@ -16,6 +16,7 @@ pub(super) struct Shared {
     texts: Mutex<HashSet<Arc<str>>>,
     scopes: Mutex<HashSet<ScopeSet>>,
     roles: Mutex<HashSet<RoleSet>>,
+    claims: Mutex<HashSet<Claims>>,
 }
 
 impl Shared {
@@ -33,6 +34,10 @@ impl Shared {
 
     pub(super) fn roles(&self, roles: RoleSet) -> RoleSet {
         same(&self.roles, roles)
+    }
+
+    pub(super) fn claims(&self, claims: Claims) -> Claims {
+        same(&self.claims, claims)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod fields;
 mod findings;
 pub mod json;
 mod references;
+pub(crate) mod tools;
 
 pub use dialect::{
     AnswerFacts, AnthropicMessages, AnyJson, Channel, Dialect, DialectError, EventFacts, Gemini, Mcp,

@@ -90,6 +90,22 @@ pub struct Network {
 }
 
 impl Network {
+    /// The network of this address, of which so many leading bits count.
+    pub(crate) fn of(address: IpAddr, bits: u8) -> Self {
+        let (value, v4) = numeric(address);
+        let width = if v4 { 32 } else { 128 };
+        let bits = bits.min(width);
+        Self { base: value & mask(bits, width), bits, v4 }
+    }
+
+    pub(crate) fn bits(self) -> u8 {
+        self.bits
+    }
+
+    pub(crate) fn is_v4(self) -> bool {
+        self.v4
+    }
+
     /// Whether `address` lies in this network.
     pub fn contains(&self, address: IpAddr) -> bool {
         let (value, v4) = numeric(address.to_canonical());

@@ -1,10 +1,8 @@
 use super::{
-    ActorChain, Application, PeerCertificate, PlanName, RoleSet, ScopeSet, Subject, TenantId, Workload,
-    WorkloadId,
+    ActorChain, Application, ClaimValue, Claims, Credential, PlanName, RoleSet, ScopeSet, Subject, TenantId,
+    Workload, WorkloadId,
 };
-use crate::clock::UnixTime;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Everything verified about who asks: a user, a machine, or a user through a machine. Cheap to clone; its facts never
 /// change during a request.
@@ -24,6 +22,7 @@ struct Facts {
     plan: Option<PlanName>,
     scopes: ScopeSet,
     roles: RoleSet,
+    claims: Claims,
     credential: Credential,
 }
 
@@ -74,23 +73,22 @@ impl Principal {
 
     /// The same principal, whose credential was checked in another way.
     #[cfg(feature = "fetch")]
-    pub(crate) fn known_by(mut self, method: AuthenticationMethod) -> Self {
-        Arc::make_mut(&mut self.facts).credential.method = method;
+    pub(crate) fn known_by(mut self, method: super::AuthenticationMethod) -> Self {
+        Arc::make_mut(&mut self.facts).credential.set_method(method);
         self
     }
 
     /// The bytes of text that no other principal shares with it, about: what its own names take.
     pub(crate) fn own_text(&self) -> usize {
-        let alone = |text: &Arc<str>| if Arc::strong_count(text) > 1 { 0 } else { text.len() };
-        let Facts { subject, actors, scopes, roles, credential, .. } = &*self.facts;
+        let Facts { subject, actors, scopes, roles, claims, credential, .. } = &*self.facts;
         let own = |text: Option<&str>| text.map_or(0, str::len);
         let actors: usize = actors.iter().map(|actor| 64 + actor.id().len() + actor.issuer().len()).sum();
-        let login = credential.login.as_ref().and_then(|login| login.context.as_ref()).map_or(0, alone);
         own(subject.as_ref().map(Subject::id))
             + own(credential.identifier())
             + own(credential.session_id())
             + actors
-            + login
+            + credential.own_login_text()
+            + claims.own_text()
             + scopes.own_text()
             + roles.own_text()
     }
@@ -134,6 +132,11 @@ impl Principal {
         &self.facts.roles
     }
 
+    /// Other claims of its credential, of those that some policy reads.
+    pub fn claims(&self) -> &Claims {
+        &self.facts.claims
+    }
+
     /// How the caller proved who it is.
     pub fn credential(&self) -> &Credential {
         &self.facts.credential
@@ -157,6 +160,7 @@ impl Facts {
             plan: None,
             scopes: ScopeSet::default(),
             roles: RoleSet::default(),
+            claims: Claims::default(),
             credential,
         }
     }
@@ -206,6 +210,19 @@ impl PrincipalBuilder {
         self
     }
 
+    /// Another verified claim, by its pointer (RFC 6901): `/department`.
+    pub fn claim(mut self, pointer: impl Into<Arc<str>>, value: impl Into<ClaimValue>) -> Self {
+        let claims = std::mem::take(&mut self.facts.claims);
+        self.facts.claims = claims.with(pointer.into(), value.into());
+        self
+    }
+
+    /// All such claims.
+    pub(crate) fn claims(mut self, claims: Claims) -> Self {
+        self.facts.claims = claims;
+        self
+    }
+
     /// Another account of the same credential.
     pub(crate) fn credential(mut self, credential: Credential) -> Self {
         self.facts.credential = credential;
@@ -215,184 +232,5 @@ impl PrincipalBuilder {
     /// The principal.
     pub fn build(self) -> Principal {
         Principal { facts: Arc::new(self.facts), workload: self.workload }
-    }
-}
-
-/// How the caller proved who it is: never the secret itself, only what may be recorded of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credential {
-    method: AuthenticationMethod,
-    issued: Option<UnixTime>,
-    expires: Option<UnixTime>,
-    id: Option<Arc<str>>,
-    session: Option<Box<str>>,
-    kid: Option<Arc<str>>,
-    key: Option<[u8; 32]>,
-    login: Option<Box<Login>>,
-}
-
-/// How and when the user logged in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Login {
-    context: Option<Arc<str>>,
-    methods: Arc<[Arc<str>]>,
-    time: Option<UnixTime>,
-}
-
-impl Credential {
-    /// A credential of that kind.
-    pub fn new(method: AuthenticationMethod) -> Self {
-        Self {
-            method,
-            issued: None,
-            expires: None,
-            id: None,
-            session: None,
-            kid: None,
-            key: None,
-            login: None,
-        }
-    }
-
-    /// A certificate: good until its last second is over, and called by its fingerprint.
-    pub(crate) fn of_certificate(certificate: &PeerCertificate) -> Self {
-        Self::new(AuthenticationMethod::Certificate)
-            .issued(certificate.not_before())
-            .expires(certificate.not_after().saturating_add(Duration::from_secs(1)))
-            .id(certificate.shared_fingerprint_text())
-    }
-
-    /// When it was issued (`iat`).
-    pub fn issued(mut self, at: UnixTime) -> Self {
-        self.issued = Some(at);
-        self
-    }
-
-    /// When it ceases to be good (`exp`).
-    pub fn expires(mut self, at: UnixTime) -> Self {
-        self.expires = Some(at);
-        self
-    }
-
-    /// Its own identifier (`jti`, RFC 7519 §4.1.7).
-    pub fn id(mut self, id: impl Into<Arc<str>>) -> Self {
-        self.id = Some(id.into());
-        self
-    }
-
-    /// The login session that it came from (`sid`, OpenID Connect Front-Channel Logout §3).
-    pub fn session(mut self, session: impl Into<Box<str>>) -> Self {
-        self.session = Some(session.into());
-        self
-    }
-
-    /// The key that signed it: what its issuer calls it (`kid`), and its thumbprint (SHA-256, RFC 7638).
-    pub fn signed_by(mut self, kid: Option<Arc<str>>, thumbprint: [u8; 32]) -> Self {
-        (self.kid, self.key) = (kid, Some(thumbprint));
-        self
-    }
-
-    /// How strongly the user was authenticated at the login (`acr`, OpenID Connect Core §2).
-    pub fn authentication_context(mut self, acr: impl Into<Arc<str>>) -> Self {
-        self.login.get_or_insert_default().context = Some(acr.into());
-        self
-    }
-
-    /// By which methods the user was authenticated at the login (`amr`, RFC 8176).
-    pub fn authentication_methods<M: Into<Arc<str>>>(mut self, amr: impl IntoIterator<Item = M>) -> Self {
-        self.login.get_or_insert_default().methods = amr.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// When the user was authenticated (`auth_time`, OpenID Connect Core §2).
-    pub fn authenticated_at(mut self, time: UnixTime) -> Self {
-        self.login.get_or_insert_default().time = Some(time);
-        self
-    }
-
-    /// How strongly the user was authenticated (`acr`).
-    pub fn acr(&self) -> Option<&str> {
-        self.login.as_ref()?.context.as_deref()
-    }
-
-    /// By which methods the user was authenticated (`amr`).
-    pub fn amr(&self) -> impl Iterator<Item = &str> {
-        self.login.iter().flat_map(|login| &*login.methods).map(|method| &**method)
-    }
-
-    /// When the user was authenticated (`auth_time`).
-    pub fn auth_time(&self) -> Option<UnixTime> {
-        self.login.as_ref()?.time
-    }
-
-    /// The kind of credential.
-    pub fn method(&self) -> AuthenticationMethod {
-        self.method
-    }
-
-    /// When it was issued, if it says so.
-    pub fn issued_at(&self) -> Option<UnixTime> {
-        self.issued
-    }
-
-    /// When it ceases to be good.
-    pub fn expires_at(&self) -> Option<UnixTime> {
-        self.expires
-    }
-
-    /// Its own identifier.
-    pub fn identifier(&self) -> Option<&str> {
-        self.id.as_deref()
-    }
-
-    /// The login session that it came from.
-    pub fn session_id(&self) -> Option<&str> {
-        self.session.as_deref()
-    }
-
-    /// What its issuer calls the key that signed it.
-    pub fn key_id(&self) -> Option<&str> {
-        self.kid.as_deref()
-    }
-
-    pub(crate) fn key_name(&self) -> Option<&Arc<str>> {
-        self.kid.as_ref()
-    }
-
-    /// The thumbprint of the key that signed it.
-    pub fn key_thumbprint(&self) -> Option<&[u8; 32]> {
-        self.key.as_ref()
-    }
-}
-
-/// The kind of credential that a [`Principal`] was known by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AuthenticationMethod {
-    /// A JWT whose signature and claims were checked.
-    Jwt,
-    /// A certificate whose key the other end of the connection holds.
-    Certificate,
-    /// An opaque credential that its issuer was asked about.
-    Introspection,
-    /// A static key, of which only the SHA-256 is known: the weakest kind.
-    ApiKey,
-    /// The host application vouches for the principal.
-    Host,
-    /// A test said so; exists only in requests made by the `testing` feature.
-    Asserted,
-}
-
-impl AuthenticationMethod {
-    /// The method as one lower-case word, for records.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Jwt => "jwt",
-            Self::Certificate => "certificate",
-            Self::Introspection => "introspection",
-            Self::ApiKey => "api_key",
-            Self::Host => "host",
-            Self::Asserted => "asserted",
-        }
     }
 }

@@ -9,13 +9,16 @@
 //! | [`Application`] | the OAuth client that the user sits at | `azp`, `client_id` |
 //! | [`ActorChain`] | who acts for the subject | `act` (RFC 8693 §4.1) |
 //! | [`TenantId`], [`PlanName`], [`ScopeSet`], [`RoleSet`] | what the issuer says the caller has | claims |
+//! | [`Claims`] | other claims that a policy reads | claims |
 //! | [`Workload`] | the machine that calls | its certificate, verified |
 //! | [`ClientAddress`] | where the connection came from | the socket, or a trusted proxy |
 
 mod account;
 mod address;
 mod certificate;
+mod claims;
 mod connection;
+mod credential;
 mod identity;
 mod names;
 mod pattern;
@@ -37,9 +40,11 @@ pub use certificate::PeerCertificate;
     expect(unused_imports, reason = "only the feature `tls` reads certificates")
 )]
 pub(crate) use certificate::{AlternativeNames, CertificateFacts};
+pub use claims::{ClaimValue, Claims};
 pub use connection::{PeerConnection, TlsConnection, TlsVersion};
+pub use credential::{AuthenticationMethod, Credential};
 pub(crate) use identity::Holder;
-pub use identity::{AuthenticationMethod, Credential, Principal, PrincipalBuilder};
+pub use identity::{Principal, PrincipalBuilder};
 pub use names::{Actor, ActorChain, Application, PlanName, Subject, TenantId};
 pub use pattern::WorkloadPattern;
 pub(crate) use revocations::Listener;

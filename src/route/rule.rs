@@ -1,3 +1,4 @@
+use super::resource::{Place, ResourceKind, ResourcePlace};
 use super::{OpaqueBody, ReferencePlace};
 use crate::clock::UnixTime;
 use crate::payload::{Dialect, FieldRules, UnknownFields, UrlPolicy};
@@ -54,6 +55,8 @@ pub enum Access {
     Machines,
     /// Callers whose credential holds all of these scopes.
     Scopes(Box<[Box<str>]>),
+    /// Callers whom the gate's policies permit.
+    Policy,
 }
 
 /// One way into the service.
@@ -75,6 +78,7 @@ pub struct Route {
     pub(super) references: Box<[ReferencePlace]>,
     pub(super) seals_answers: bool,
     pub(super) unsealed: bool,
+    resources: Vec<ResourcePlace>,
     observed_until: Option<UnixTime>,
 }
 
@@ -100,6 +104,7 @@ impl Route {
             references: Box::default(),
             seals_answers: false,
             unsealed: false,
+            resources: Vec::new(),
             observed_until: None,
         }
     }
@@ -191,10 +196,27 @@ impl Route {
     pub fn scope(mut self, scope: impl Into<Box<str>>) -> Self {
         let mut scopes = match std::mem::replace(&mut self.access, Access::Undecided) {
             Access::Scopes(scopes) => scopes.into_vec(),
-            Access::Open | Access::Machines | Access::Undecided => Vec::new(),
+            Access::Open | Access::Machines | Access::Policy | Access::Undecided => Vec::new(),
         };
         scopes.push(scope.into());
         self.access = Access::Scopes(scopes.into());
+        self
+    }
+
+    /// Requires no scope: the gate's policies alone say which of the authenticated callers may enter, beside the scopes that are
+    /// named all the same. A gate without a policy is not built.
+    pub fn by_policy(mut self) -> Self {
+        if self.access == Access::Undecided {
+            self.access = Access::Policy;
+        }
+        self
+    }
+
+    /// Says where a request names a thing that it touches, for policies: `dataset` in the path, a parameter of the query, a
+    /// pointer into the body. What its dialect knows of, models and tools, need not be declared. Where a request names
+    /// nothing there, it touches the thing with the empty name, since the handler chooses.
+    pub fn resource(mut self, kind: ResourceKind, place: Place) -> Self {
+        self.resources.push(ResourcePlace { kind, place });
         self
     }
 
@@ -323,6 +345,11 @@ impl Route {
     /// What the route lets through in a body.
     pub fn field_rules(&self) -> &FieldRules {
         &self.fields
+    }
+
+    /// Where a request names what it touches.
+    pub fn resource_places(&self) -> &[ResourcePlace] {
+        &self.resources
     }
 
     /// How many units of output to reserve for a request that sets no limit itself.

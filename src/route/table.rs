@@ -1,5 +1,5 @@
 use super::path::{self, OddPath};
-use super::{Access, BodyKind, OpaqueBody, ReferencePlace, Route};
+use super::{Access, BodyKind, OpaqueBody, Place, ReferencePlace, ResourceKind, ResourcePlace, Route};
 use crate::payload::AnswerFraming;
 use http::{HeaderValue, Method};
 use std::sync::Arc;
@@ -97,6 +97,9 @@ fn check(route: &Route) -> Result<(), RouteError> {
         return error(RouteErrorKind::Pattern(format!("no request can match: {odd}")));
     }
     route.check_references().map_err(|kind| RouteError::of(route, kind))?;
+    for place in route.resource_places() {
+        check_place(route, place).map_err(|kind| RouteError::of(route, kind))?;
+    }
     if let BodyKind::Opaque(body) = route.body() {
         check_opaque(body).map_err(|kind| RouteError::of(route, kind))?;
     }
@@ -132,6 +135,22 @@ fn check(route: &Route) -> Result<(), RouteError> {
         (Access::Open, BodyKind::Json(_) | BodyKind::Opaque(_)) => error(RouteErrorKind::OpenWithBody),
         _ => Ok(()),
     }
+}
+
+/// A place that names nothing, ever, would leave every choice to the handler.
+fn check_place(route: &Route, place: &ResourcePlace) -> Result<(), RouteErrorKind> {
+    let has_json = matches!(route.body(), BodyKind::Json(_));
+    let sound = match place.place() {
+        Place::Path(name) => {
+            !name.is_empty()
+                && [format!("{{{name}}}"), format!("{{*{name}}}")]
+                    .iter()
+                    .any(|part| route.pattern.contains(part))
+        }
+        Place::Query(name) => !name.is_empty(),
+        Place::Pointer(pointer) => has_json && pointer.starts_with('/'),
+    };
+    if sound { Ok(()) } else { Err(RouteErrorKind::Place(place.kind().clone())) }
 }
 
 /// One word that stands in a challenge as it is.
@@ -200,7 +219,7 @@ impl RouteError {
 pub enum RouteErrorKind {
     /// Nobody said who may enter.
     #[error(
-        "says not who may enter: add .scope(\"…\"), .machine_only() for machines with a certificate, or .open() for everybody"
+        "says not who may enter: add .scope(\"…\"), .by_policy(), .machine_only() for machines with a certificate, or .open() for everybody"
     )]
     Undecided,
     /// An open route takes a body.
@@ -245,6 +264,12 @@ pub enum RouteErrorKind {
     /// References are sealed and taken as they are.
     #[error("declares references and says danger_unsealed_references(); keep one of them")]
     SealedAndUnsealed,
+    /// A thing is named where no request can name one.
+    #[error(
+        "a {0} is named at a place that requests do not have: a parameter of the pattern, a name in the query, or a pointer \
+         such as \"/dataset\" where the route takes JSON"
+    )]
+    Place(ResourceKind),
     /// The same method and pattern stand twice.
     #[error("stands in the table twice")]
     Twice,

@@ -1,4 +1,5 @@
 use super::ModelCatalog;
+use crate::authorize::set::FORBIDDEN;
 use crate::exchange::{Check, Exchange, RequestPayload, Step, StepId};
 use crate::payload::{Dialect, Edit, FieldClass, Node, NodeId, json};
 use crate::refusal::{Refusal, RefusalKind};
@@ -127,7 +128,7 @@ fn write_path(parts: &mut request::Parts, path: &str) -> Result<(), Refusal> {
 
 /// The same as for a model that the caller may not use.
 fn unlisted() -> Refusal {
-    Refusal::new(RefusalKind::Forbidden, "you may not do this")
+    Refusal::new(RefusalKind::Forbidden, FORBIDDEN)
         .rule("models")
         .cause("the request names a model that the catalog does not list")
 }

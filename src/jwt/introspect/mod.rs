@@ -91,6 +91,11 @@ impl Introspection {
         self
     }
 
+    pub(in crate::jwt) fn keep_claim(mut self, pointer: Arc<str>) -> Self {
+        self.issuer = self.issuer.keep_claim(pointer);
+        self
+    }
+
     /// Everything that was set, without secrets: what tells one configuration from another.
     pub(crate) fn settings(&self) -> impl fmt::Debug {
         (&self.endpoint, self.issuer.settings(), self.remember_for, self.remember_refused_for)

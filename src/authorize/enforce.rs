@@ -1,0 +1,94 @@
+use super::circumstances::Circumstances;
+use super::device::UNDECIDED;
+use super::observer::WatchTools;
+use super::permit::Asked;
+use super::set::{FORBIDDEN, Judged, is_refusal_of_rights, settle};
+use super::{Decided, Policies, Verdict};
+use crate::exchange::{Check, Exchange, Later, Stage, Step, StepId};
+use crate::refusal::{Refusal, RefusalKind};
+use crate::route::ResourceKind;
+use http::request;
+use std::sync::Arc;
+
+pub(super) const LAYER: &str = "EnforcePolicyLayer";
+
+/// Asks the policies about everything that a request touches.
+pub(super) struct EnforcePolicy {
+    pub(super) policies: Policies,
+}
+
+impl Step for EnforcePolicy {
+    fn id(&self) -> StepId {
+        StepId::Policy
+    }
+
+    fn check(&self, parts: &mut request::Parts, exchange: &Exchange) -> Check {
+        let circumstances = match Circumstances::gather(parts, exchange, &self.policies, LAYER, true) {
+            Ok(Some(circumstances)) => Arc::new(circumstances),
+            Ok(None) => return Check::Skip,
+            Err(refusal) => return Check::Refuse(refusal),
+        };
+        parts.extensions.insert(Asked::new(self.policies.clone(), circumstances.clone()));
+        let (judged, tried) = {
+            let resources = circumstances.resources(&self.policies);
+            let request = circumstances.request(&resources);
+            (self.policies.judge(&request), self.policies.try_out(&request))
+        };
+        let is_pending = |decided: &Decided| matches!(decided, Decided::Later(_));
+        match judged {
+            Judged::Now(verdict) if !tried.iter().any(is_pending) => {
+                let tried = tried.into_iter().filter_map(now).collect();
+                conclude(&self.policies, circumstances, &verdict, tried).into()
+            }
+            judged => {
+                let policies = self.policies.clone();
+                Check::Later(Later::new(async move {
+                    let verdict = judged.verdict().await;
+                    let tried = settle(tried).await;
+                    conclude(&policies, circumstances, &verdict, tried)
+                }))
+            }
+        }
+    }
+}
+
+fn now(decided: Decided) -> Option<Verdict> {
+    match decided {
+        Decided::Now(verdict) => Some(verdict),
+        Decided::Later(_) => None,
+    }
+}
+
+/// Records what was said, and lets the request pass or refuses it.
+fn conclude(
+    policies: &Policies,
+    circumstances: Arc<Circumstances>,
+    verdict: &Verdict,
+    tried: Vec<Verdict>,
+) -> Result<(), Refusal> {
+    let exchange = circumstances.exchange().clone();
+    let facts = policies.facts(verdict, tried);
+    exchange.record(|record| record.policy = Some(facts));
+    if !verdict.permits() {
+        circumstances.tell_why(policies);
+        return Err(refusal(verdict));
+    }
+    if policies.governs(&ResourceKind::Tool) {
+        exchange.observe(Stage::Authorize, WatchTools::new(policies.clone(), circumstances))?;
+    }
+    Ok(())
+}
+
+/// The refusal that a verdict comes to. The caller learns nothing of the rules.
+pub(super) fn refusal(verdict: &Verdict) -> Refusal {
+    let refusal = match is_refusal_of_rights(verdict.effect()) {
+        true => Refusal::new(RefusalKind::Forbidden, FORBIDDEN),
+        false => Refusal::new(RefusalKind::Unavailable, UNDECIDED),
+    };
+    let rule = verdict.rules().iter().next().unwrap_or(verdict.effect().as_str());
+    let refusal = refusal.rule(format!("policy:{rule}"));
+    match verdict.cause() {
+        Some(cause) => refusal.cause(cause.to_string()),
+        None => refusal.cause("the policy does not permit it"),
+    }
+}

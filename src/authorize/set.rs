@@ -1,0 +1,269 @@
+use super::{AccessRequest, Decided, DeviceRules, Effect, PendingVerdict, Policy, Verdict};
+use crate::exchange::{PolicyFacts, RuleNames, ShadowFacts};
+use crate::route::ResourceKind;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The policies of a service: those in force, all of which must permit, and those that are only tried out. Cheap to clone.
+///
+/// ```
+/// use portcullis::authorize::{Policies, RulePolicy, rules::{model_in, role}};
+///
+/// let live = RulePolicy::builder("models").permit("staff", role("staff")).build()?;
+/// let candidate =
+///     RulePolicy::builder("models-next").permit("staff", role("staff").and(model_in(["small"]))).build()?;
+/// let policies = Policies::new().policy(live).shadow(candidate);
+/// assert_eq!(policies.shadow_counts().next().unwrap().1.agreed, 0);
+/// # Ok::<(), portcullis::authorize::RuleError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Policies {
+    live: Vec<Arc<dyn Policy>>,
+    shadows: Vec<Arc<Shadow>>,
+    pub(super) devices: DeviceRules,
+}
+
+struct Shadow {
+    policy: Arc<dyn Policy>,
+    name: Arc<str>,
+    counts: Counts,
+}
+
+#[derive(Default)]
+struct Counts {
+    agreed: AtomicU64,
+    would_refuse: AtomicU64,
+    would_permit: AtomicU64,
+    undecided: AtomicU64,
+}
+
+/// How often a policy that is only tried out said what the policies in force said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShadowCounts {
+    /// It decided the same.
+    pub agreed: u64,
+    /// It would have refused what was permitted.
+    pub would_refuse: u64,
+    /// It would have permitted what was refused.
+    pub would_permit: u64,
+    /// The request was refused before its body was read, and this policy could not say without.
+    pub undecided: u64,
+}
+
+impl Policies {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a policy. All must permit.
+    pub fn policy(self, policy: impl Policy) -> Self {
+        self.shared_policy(Arc::new(policy))
+    }
+
+    /// The same, for a policy that others have, too.
+    pub fn shared_policy(mut self, policy: Arc<dyn Policy>) -> Self {
+        self.live.push(policy);
+        self
+    }
+
+    /// Adds a policy that is only tried out: it is asked about each request as well, what it says is recorded and compared, and
+    /// it refuses nothing. A request waits for it as for any other.
+    pub fn shadow(self, policy: impl Policy) -> Self {
+        self.shared_shadow(Arc::new(policy))
+    }
+
+    /// The same, for a policy that others have, too.
+    pub fn shared_shadow(mut self, policy: Arc<dyn Policy>) -> Self {
+        let name = policy.name().into();
+        self.shadows.push(Arc::new(Shadow { policy, name, counts: Counts::default() }));
+        self
+    }
+
+    /// How the device is known that a request was sent from. Nothing is known of it unless set.
+    pub fn devices(mut self, rules: DeviceRules) -> Self {
+        self.devices = rules;
+        self
+    }
+
+    /// Whether there is none, neither in force nor tried out.
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty() && self.shadows.is_empty()
+    }
+
+    /// Whether one is in force.
+    pub(crate) fn is_in_force(&self) -> bool {
+        !self.live.is_empty()
+    }
+
+    /// How each policy that is tried out compares with those in force, by its name.
+    pub fn shadow_counts(&self) -> impl Iterator<Item = (&str, ShadowCounts)> {
+        self.shadows.iter().map(|shadow| {
+            let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+            let Counts { agreed, would_refuse, would_permit, undecided } = &shadow.counts;
+            let counts = ShadowCounts {
+                agreed: of(agreed),
+                would_refuse: of(would_refuse),
+                would_permit: of(would_permit),
+                undecided: of(undecided),
+            };
+            (&*shadow.name, counts)
+        })
+    }
+
+    /// The claims that must be kept of credentials.
+    pub(crate) fn claims(&self) -> Vec<Arc<str>> {
+        let of_devices = self.devices.claim_pointer().cloned();
+        self.all().flat_map(Policy::claims).chain(of_devices).collect()
+    }
+
+    /// Who may use a route, a line for each rule.
+    pub(crate) fn who(&self, action: &str, route: &str) -> Vec<String> {
+        self.live.iter().flat_map(|policy| policy.who(action, route)).collect()
+    }
+
+    pub(super) fn governs(&self, kind: &ResourceKind) -> bool {
+        self.all().any(|policy| policy.governs(kind))
+    }
+
+    pub(super) fn explain(&self, request: &AccessRequest<'_>) -> Vec<String> {
+        self.live.iter().flat_map(|policy| policy.explain(request)).collect()
+    }
+
+    /// A verdict that refuses for certain before the body is read.
+    pub(super) fn judge_early(&self, request: &AccessRequest<'_>) -> Option<Verdict> {
+        let refused = self.live.iter().find_map(|policy| policy.decide_early(request))?;
+        for shadow in &self.shadows {
+            let count = match shadow.policy.decide_early(request) {
+                Some(_) => &shadow.counts.agreed,
+                None => &shadow.counts.undecided,
+            };
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(refused)
+    }
+
+    /// Asks all policies in force.
+    pub(super) fn judge(&self, request: &AccessRequest<'_>) -> Judged {
+        let mut permitted = RuleNames::default();
+        let mut pending = Vec::new();
+        for policy in &self.live {
+            match policy.decide(request) {
+                Decided::Now(verdict) if verdict.permits() => join(&mut permitted, &verdict),
+                Decided::Now(verdict) => return Judged::Now(verdict),
+                Decided::Later(verdict) => pending.push(verdict),
+            }
+        }
+        match pending.is_empty() {
+            // Nobody has permitted it.
+            true if self.live.is_empty() => Judged::Now(
+                Verdict::no_match().because("no policy is in force, and an empty policy permits nobody"),
+            ),
+            true => Judged::Now(Verdict::permit().by_all(permitted)),
+            false => Judged::Later { permitted, pending },
+        }
+    }
+
+    /// Asks the policies that are tried out.
+    pub(super) fn try_out(&self, request: &AccessRequest<'_>) -> Vec<Decided> {
+        self.shadows.iter().map(|shadow| shadow.policy.decide(request)).collect()
+    }
+
+    /// What the record says of the decision; compares.
+    pub(super) fn facts(&self, live: &Verdict, tried: Vec<Verdict>) -> PolicyFacts {
+        let shadows = self.shadows.iter().zip(tried).map(|(shadow, verdict)| {
+            let counts = &shadow.counts;
+            let count = match (live.permits(), verdict.permits()) {
+                (true, false) => &counts.would_refuse,
+                (false, true) => &counts.would_permit,
+                _ => &counts.agreed,
+            };
+            count.fetch_add(1, Ordering::Relaxed);
+            let differs = live.permits() != verdict.permits();
+            let (effect, cause) = (verdict.effect().as_str(), verdict.cause().cloned());
+            ShadowFacts::new(shadow.name.clone(), effect, differs, verdict.rules().clone(), cause)
+        });
+        PolicyFacts { rules: live.rules().clone(), shadows: shadows.collect() }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &dyn Policy> {
+        self.live.iter().map(|policy| &**policy).chain(self.shadows.iter().map(|shadow| &*shadow.policy))
+    }
+}
+
+/// What the policies in force say together.
+pub(super) enum Judged {
+    Now(Verdict),
+    Later { permitted: RuleNames, pending: Vec<PendingVerdict> },
+}
+
+impl Judged {
+    /// Waits for what is still being decided; the first that refuses ends it.
+    pub(super) async fn verdict(self) -> Verdict {
+        let (mut permitted, pending) = match self {
+            Self::Now(verdict) => return verdict,
+            Self::Later { permitted, pending } => (permitted, pending),
+        };
+        for verdict in pending {
+            let verdict = verdict.await;
+            if !verdict.permits() {
+                return verdict;
+            }
+            join(&mut permitted, &verdict);
+        }
+        Verdict::permit().by_all(permitted)
+    }
+}
+
+/// Waits for what is still being decided.
+pub(super) async fn settle(tried: Vec<Decided>) -> Vec<Verdict> {
+    let mut verdicts = Vec::with_capacity(tried.len());
+    for decided in tried {
+        verdicts.push(match decided {
+            Decided::Now(verdict) => verdict,
+            Decided::Later(verdict) => verdict.await,
+        });
+    }
+    verdicts
+}
+
+fn join(permitted: &mut RuleNames, verdict: &Verdict) {
+    verdict.rules().shared().for_each(|rule| permitted.push(rule));
+}
+
+/// For the posture: every policy, and what it is made of.
+impl fmt::Display for Policies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = Vec::new();
+        for policy in &self.live {
+            lines.push(policy.describe());
+        }
+        for shadow in &self.shadows {
+            lines.push(format!("TRIED OUT, REFUSES NOTHING: {}", shadow.policy.describe()));
+        }
+        if !self.devices.is_empty() {
+            lines.push(self.devices.to_string());
+        }
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl fmt::Debug for Policies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |policies: &[Arc<dyn Policy>]| -> Vec<String> {
+            policies.iter().map(|policy| policy.name().to_owned()).collect()
+        };
+        let shadows: Vec<&str> = self.shadows.iter().map(|shadow| &*shadow.name).collect();
+        f.debug_struct("Policies").field("live", &names(&self.live)).field("shadows", &shadows).finish()
+    }
+}
+
+/// The sentence for the caller, whatever the reason: what is unknown and what is forbidden look alike.
+pub(super) const FORBIDDEN: &str = "you may not do this";
+
+/// Whether nothing but the caller's rights stands in the way.
+pub(super) fn is_refusal_of_rights(effect: Effect) -> bool {
+    matches!(effect, Effect::Forbid | Effect::NoMatch)
+}
