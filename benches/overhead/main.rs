@@ -4,6 +4,8 @@
 //! `BUDGETS=enforce` makes it fail when a budget is over.
 
 mod answer;
+#[cfg(feature = "cedar")]
+mod cedar;
 mod gate;
 #[cfg(feature = "tls")]
 mod handshake;
@@ -31,6 +33,8 @@ fn main() {
         ("peer", peer::identity),
         ("jwt", parts::jwt),
         ("authorize", parts::authorize),
+        #[cfg(feature = "cedar")]
+        ("cedar", cedar::decisions),
         ("json", parts::json),
         ("inspect", parts::inspect),
         ("budget", store::reserve_and_settle),
