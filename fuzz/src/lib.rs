@@ -16,6 +16,7 @@ pub mod edge;
 pub mod inspect;
 pub mod json;
 pub mod jws;
+pub mod reference;
 pub mod sse;
 pub mod x509;
 
@@ -37,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "inspect", check: inspect::check, seeds: inspect::seeds },
     Target { name: "json", check: json::check, seeds: json::seeds },
     Target { name: "jws", check: jws::check, seeds: jws::seeds },
+    Target { name: "reference", check: reference::check, seeds: reference::seeds },
     Target { name: "sse", check: sse::check, seeds: sse::seeds },
     Target { name: "x509", check: x509::check, seeds: x509::seeds },
 ];

@@ -26,6 +26,10 @@
 //! Tool calls that a client tells of in earlier turns are its own word, and no calls: they are not asked about.
 
 mod addresses;
+#[cfg(feature = "authzen")]
+pub mod authzen;
+#[cfg(feature = "cedar")]
+pub mod cedar;
 mod circumstances;
 mod device;
 mod enforce;

@@ -48,8 +48,6 @@ mod observer;
 mod references;
 mod scopes;
 mod step;
-#[cfg(test)]
-mod tests;
 mod uri;
 
 pub use error::{ProtectError, ProtectErrorKind};

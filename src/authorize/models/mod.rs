@@ -30,8 +30,6 @@
 mod catalog;
 mod layer;
 mod step;
-#[cfg(test)]
-mod tests;
 
 pub use catalog::{Model, ModelCatalog, ModelError, ModelErrorKind};
 pub use layer::{ResolveModelLayer, ResolveModelLayerBuilder};

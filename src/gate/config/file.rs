@@ -5,6 +5,7 @@ use super::credentials::Binding;
 use super::hosts::{Host, Origin, UrlHost};
 use super::jwks::Jwks;
 use super::moment::Moment;
+use super::points::{AuthZenSection, CedarSection};
 use super::value::{Count, Size, Text};
 use crate::audit::WhenFull;
 use crate::inspect::Action;
@@ -47,6 +48,8 @@ pub(super) struct File {
     pub(super) models: Vec<Spanned<ModelSection>>,
     pub(super) references: Option<ReferencesSection>,
     pub(super) cache_scopes: Option<CacheScopesSection>,
+    pub(super) cedar: Option<Spanned<CedarSection>>,
+    pub(super) authzen: Option<Spanned<AuthZenSection>>,
     pub(super) flood: Option<Spanned<FloodSection>>,
     pub(super) inspection: Option<InspectionSection>,
     #[serde(default)]

@@ -71,6 +71,7 @@ mod moment;
 mod open;
 #[cfg(feature = "tls")]
 mod peer;
+mod points;
 mod read;
 mod routes;
 mod source;
@@ -116,6 +117,7 @@ pub struct Config {
     routes: Vec<Route>,
     plans: Vec<Plan>,
     bodies: bodies::Bodies,
+    points: points::DecisionPoints,
     default_plan: Option<String>,
     output_cap: Option<u64>,
     no_limits: bool,
@@ -222,6 +224,7 @@ impl Config {
             routes: routes::routes(&source, file.routes)?,
             plans,
             bodies: bodies::Bodies::read(&source, file.models, file.references, file.cache_scopes)?,
+            points: points::DecisionPoints::read(&source, file.cedar, file.authzen)?,
             default_plan: file.default_plan.map(Spanned::into_inner),
             output_cap: file.output_cap.map(|count| count.0),
             no_limits: no_limits.is_some(),

@@ -62,7 +62,7 @@ impl Config {
         if let Some(resource) = &self.resource {
             builder = builder.protected_resource(resource.clone());
         }
-        builder = self.bodies.set(self, builder)?;
+        builder = self.points.set(self, self.bodies.set(self, builder)?)?;
         if let Some(name) = &self.default_plan {
             builder = builder.default_plan(name.as_str());
         }

@@ -9,7 +9,7 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 23] = [
+const SECTIONS: [(&str, &str); 28] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
     ("fetch", "[[issuers]]\n[issuers.fetch]"),
@@ -21,6 +21,11 @@ const SECTIONS: [(&str, &str); 23] = [
     ("watch", "[watch]"),
     ("routes", "[[routes]]"),
     ("plans", "[plans.free]"),
+    ("models", "[[models]]"),
+    ("references", "[references]"),
+    ("cache_scopes", "[cache_scopes]"),
+    ("cedar", "[cedar]"),
+    ("authzen", "[authzen]"),
     ("flood", "[flood]"),
     ("inspection", "[inspection]"),
     ("body", "[body]"),
@@ -113,8 +118,8 @@ fn the_example_names_every_key_in_its_section() {
     }
 }
 
-// Without them, the sections about certificates and fetched keys are refused.
-#[cfg(all(feature = "tls", feature = "fetch"))]
+// Without them, the sections about certificates, fetched keys and decision points are refused.
+#[cfg(all(feature = "authzen", feature = "cedar", feature = "tls", feature = "fetch"))]
 #[test]
 fn the_example_can_be_used_with_every_setting_made() {
     let config = Config::parse(&example_in_full()).unwrap();
