@@ -43,10 +43,12 @@
 //!    models      one name for every model                   authorize
 //!    protect     references to stored things are opened     protect
 //!  9 inspect     every string of the body                   inspect
-//! 10 usage       reserves input and output cap              limit
+//! 10 policy      models, tools, datasets, parts             authorize
+//! 11 usage       reserves input and output cap              limit
 //!    ▼ handler   takes Principal and Payload<T>             extract
 //!  8 read        reads the answer once, event by event      read
-//! 10 usage       settles, exactly once                      limit
+//! 11 usage       settles, exactly once                      limit
+//! 10 policy      cuts at a tool that may not be called      authorize
 //!    protect     seals the ids of stored things             protect
 //!  5 watch       cuts a stream whose credential has ended   watch
 //!  1 audit       writes the record                          audit

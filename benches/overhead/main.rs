@@ -13,6 +13,7 @@ mod measure;
 mod parts;
 #[cfg(feature = "tls")]
 mod peer;
+mod policy;
 mod store;
 mod world;
 
@@ -35,6 +36,7 @@ fn main() {
         ("authorize", parts::authorize),
         #[cfg(feature = "cedar")]
         ("cedar", cedar::decisions),
+        ("policy", policy::rules),
         ("json", parts::json),
         ("inspect", parts::inspect),
         ("budget", store::reserve_and_settle),

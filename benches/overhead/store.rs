@@ -14,6 +14,16 @@ pub(crate) struct Counting;
 
 static COUNTS: AtomicBool = AtomicBool::new(false);
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// How often `work` takes memory.
+pub(crate) fn allocations<T>(work: impl FnOnce() -> T) -> usize {
+    COUNTS.store(true, Ordering::Relaxed);
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    std::hint::black_box(work());
+    COUNTS.store(false, Ordering::Relaxed);
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
 
 #[expect(unsafe_code, reason = "an allocator cannot be written without; it hands every call on")]
 // SAFETY: every call goes to the system's allocator unchanged.
@@ -21,6 +31,7 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if COUNTS.load(Ordering::Relaxed) {
             IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
+            ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
         }
         unsafe { System.alloc(layout) }
     }

@@ -52,6 +52,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let private = format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","x":"{SECRET}","d":"{SECRET}"}}]}}"#);
     let routes = "[[routes]]\nmethod = \"POST\"\npath = \"/v1/chat/completions\"\ndialect = \"openai-chat\"\nscopes = [\"generate:invoke\"]\n[[routes]]\nmethod = \"GET\"\npath = \"/healthz\"\nopen = true\n";
     let let_through = "[[routes]]\nmethod = \"POST\"\npath = \"/v1/audio/speech\"\ndialect = \"json\"\nscopes = [\"s\"]\nunknown_fields = \"strip\"\nurls = [\"images.example.com\", \"*.example.net\"]\ndanger_credentials_in_body = true\ndanger_opaque_answer = { types = [\"audio/mpeg\"], max_bytes = \"1 MiB\" }\ndanger_observe = \"2027-01-31T12:00:00Z\"\n[[routes]]\nmethod = \"POST\"\npath = \"/v1/audio/transcriptions\"\nscopes = [\"s\"]\ndanger_opaque_body = { types = [\"multipart/form-data\"], max_bytes = 9 }\n";
+    let policy = "[policy]\naddress_files = { bad = \"bad.txt\" }\ndevices = { managed_claim = { pointer = \"/managed\" } }\n[[policy.rules]]\nname = \"finance\"\npermit = { claims = { \"/department\" = \"finance\", \"/level\" = { at_least = 3 } }, hours = { zone = \"Europe/Berlin\", days = [\"mon\"], from = \"08:00\", to = \"18:00\" }, any = [{ device = \"managed\" }, { not = { networks = [\"10.0.0.0/8\"] } }] }\n[[policy.rules]]\nname = \"models\"\nforbid = { models = [\"secret-*\"], reputation = { addresses = \"bad\", at_least = 50 } }\n[policy.roles.analyst]\nmodels = [\"small\"]\n[policy.plans]\nfree = [\"small\"]\n[policy.zones.inference]\npaths = [\"/healthz\"]\nworkloads = [\"spiffe://prod.example/**\"]\n";
     let plans = "[plans.free]\nrequests = [{ limit = 20, per = \"minute\" }]\nusage = [{ limit = 10_000, per = \"minute\" }]\n";
     let file = "[[issuers]]\nissuer = \"https://login.example.com\"\naudiences = [\"llm\"]\njwks_file = \"keys.json\"\nplan_claim = \"/plan\"\n";
     vec![
@@ -60,6 +61,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         issuer(&private).into_bytes(),
         format!("{}{routes}", issuer("{\"keys\":[]}")).into_bytes(),
         format!("{file}{let_through}{plans}").into_bytes(),
+        format!("{file}{routes}{plans}{policy}").into_bytes(),
         b"danger_observe = 2027-01-31T12:00:00+01:00\n[[routes]]\ndanger_observe = \"tomorrow\"\n".to_vec(),
         b"[routes]\npath = 1\n".to_vec(),
         b"unknown = true\n".to_vec(),

@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+pub mod addresses;
 pub mod body;
 pub mod client_cert;
 pub mod config;
@@ -29,6 +30,7 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    Target { name: "addresses", check: addresses::check, seeds: addresses::seeds },
     Target { name: "body", check: body::check, seeds: body::seeds },
     Target { name: "client_cert", check: client_cert::check, seeds: client_cert::seeds },
     Target { name: "config", check: config::check, seeds: config::seeds },

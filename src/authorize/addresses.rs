@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn a_changed_file_counts_after_the_next_look_and_a_broken_one_never() {
         let path = std::env::temp_dir().join(format!("portcullis-addresses-{}", std::process::id()));
-        let clock = FakeClock::new();
+        let clock = FakeClock::at(crate::clock::UnixTime::from_secs(1_800_000_000));
         std::fs::write(&path, "192.0.2.0/24\n").unwrap();
         let list = AddressList::open_with_clock(&path, clock.shared()).unwrap();
         let (one, other) = ("192.0.2.1".parse().unwrap(), "198.51.100.1".parse().unwrap());

@@ -41,6 +41,7 @@ impl Circumstances {
             return Err(Refusal::stacked_wrongly(layer, "MatchRouteLayer"));
         };
         if *route.access() == Access::Open {
+            policies.devices.strip(parts);
             return Ok(None);
         }
         let Some(principal) = exchange.principal().cloned() else {

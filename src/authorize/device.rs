@@ -82,6 +82,13 @@ impl DeviceRules {
         Ok(device)
     }
 
+    /// Takes out what only a listed proxy may say.
+    pub(super) fn strip(&self, parts: &mut request::Parts) {
+        if let Some((name, _)) = &self.proxy {
+            parts.headers.remove(name);
+        }
+    }
+
     fn shown(&self, exchange: &Exchange) -> Option<Device> {
         let workload = exchange.workload()?;
         let is_managed = self.certificates.iter().any(|pattern| pattern.matches(workload));

@@ -88,6 +88,22 @@ impl Policies {
         self
     }
 
+    /// These and those; how devices are known is as those have it, if they have it.
+    pub fn join(mut self, others: Self) -> Self {
+        self.live.extend(others.live);
+        self.shadows.extend(others.shadows);
+        if !others.devices.is_empty() {
+            self.devices = others.devices;
+        }
+        self
+    }
+
+    /// What the policies in force say together: all must permit. For questions of the host's own; a gate asks by itself.
+    pub async fn decide(&self, request: &AccessRequest<'_>) -> Verdict {
+        let judged = self.judge(request);
+        judged.verdict().await
+    }
+
     /// Whether there is none, neither in force nor tried out.
     pub fn is_empty(&self) -> bool {
         self.live.is_empty() && self.shadows.is_empty()

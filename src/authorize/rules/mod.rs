@@ -26,7 +26,9 @@
 //! 3. A request that touches nothing governed needs a rule that speaks of no kind.
 //! 4. `and` is false as soon as one side is, and `or` is true as soon as one side is, whatever the other side is. Else a side
 //!    that cannot be evaluated makes the whole so.
-//! 5. Evaluating allocates nothing.
+//! 5. Rules without `not` that only permit are monotone: where everything can be evaluated, a caller who has less may do no
+//!    more.
+//! 6. Evaluating allocates nothing.
 
 mod build;
 mod conditions;

@@ -6,6 +6,7 @@ use super::hosts::{Host, Origin, UrlHost};
 use super::jwks::Jwks;
 use super::moment::Moment;
 use super::points::{AuthZenSection, CedarSection};
+use super::policy_file::PolicySection;
 use super::value::{Count, Size, Text};
 use crate::audit::WhenFull;
 use crate::inspect::Action;
@@ -51,6 +52,7 @@ pub(super) struct File {
     pub(super) cedar: Option<Spanned<CedarSection>>,
     pub(super) authzen: Option<Spanned<AuthZenSection>>,
     pub(super) flood: Option<Spanned<FloodSection>>,
+    pub(super) policy: Option<Spanned<PolicySection>>,
     pub(super) inspection: Option<InspectionSection>,
     #[serde(default)]
     pub(super) body: BodySection,
@@ -201,6 +203,9 @@ pub(super) struct RouteSection {
     pub(super) action: Option<String>,
     #[serde(default)]
     pub(super) scopes: Vec<Spanned<String>>,
+    pub(super) by_policy: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(super) resources: Vec<Spanned<ResourceSection>>,
     pub(super) open: Option<Spanned<bool>>,
     pub(super) machine_only: Option<Spanned<bool>>,
     pub(super) workloads: Option<Vec<Text<WorkloadPattern>>>,
@@ -222,6 +227,16 @@ pub(super) struct RouteSection {
     pub(super) danger_opaque_body: Option<Spanned<OpaqueSection>>,
     pub(super) danger_opaque_answer: Option<Spanned<OpaqueSection>>,
     pub(super) danger_observe: Option<Moment>,
+}
+
+/// Where a request names a thing that it touches.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct ResourceSection {
+    pub(super) kind: String,
+    pub(super) path: Option<String>,
+    pub(super) query: Option<String>,
+    pub(super) pointer: Option<String>,
 }
 
 /// What goes by unread.

@@ -1,7 +1,9 @@
-//! Values of the sections that name machines and people, written as text.
+//! Values of the sections that name machines, people and rules, written as text.
 
 use super::file::{HeaderForm, PersonName};
 use super::value::{FromText, choose, clip};
+use crate::authorize::rules::Weekday;
+use crate::payload::{Category, Severity};
 use crate::principal::{SpiffeIdError, TrustDomain, WorkloadPattern};
 use http::HeaderName;
 
@@ -47,5 +49,44 @@ impl FromText for HeaderName {
 
     fn from_text(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| format!("{:?} is not the name of a header", clip(text)))
+    }
+}
+
+/// What is known of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DeviceState {
+    Managed,
+    Known,
+}
+
+impl FromText for DeviceState {
+    const WHAT: &'static str = "what is known of a device";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        choose(text, Self::WHAT, [("managed", Self::Managed), ("known", Self::Known)])
+    }
+}
+
+impl FromText for Weekday {
+    const WHAT: &'static str = "a day";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        choose(text, Self::WHAT, Self::ALL.map(|day| (day.as_str(), day)))
+    }
+}
+
+impl FromText for Category {
+    const WHAT: &'static str = "a category of findings";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        choose(text, Self::WHAT, Self::ALL.map(|category| (category.as_str(), category)))
+    }
+}
+
+impl FromText for Severity {
+    const WHAT: &'static str = "a severity";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        choose(text, Self::WHAT, [Self::Medium, Self::High].map(|severity| (severity.as_str(), severity)))
     }
 }

@@ -56,6 +56,7 @@
 #![doc = include_str!("keys.md")]
 
 mod bodies;
+mod conditions;
 mod credentials;
 mod error;
 #[cfg(feature = "fetch")]
@@ -72,6 +73,8 @@ mod open;
 #[cfg(feature = "tls")]
 mod peer;
 mod points;
+mod policy;
+mod policy_file;
 mod read;
 mod routes;
 mod source;
@@ -123,6 +126,7 @@ pub struct Config {
     no_limits: bool,
     flood: Option<Switch<FloodQuota>>,
     inspection: Option<Switch<Vec<(Category, Action)>>>,
+    policy: Option<policy::Policy>,
     max_body_bytes: Option<usize>,
     max_body_time: Option<Duration>,
     min_body_rate: Option<usize>,
@@ -207,6 +211,9 @@ impl Config {
             let problem = "asking an issuer needs the feature `fetch`, which this program was built without";
             return source.refuse(section.span(), problem);
         }
+        let routes = routes::routes(&source, file.routes)?;
+        let policy =
+            file.policy.map(|section| policy::Policy::read(&source, section, &routes)).transpose()?;
         Ok(Self {
             folder,
             #[cfg(feature = "tls")]
@@ -221,7 +228,8 @@ impl Config {
             credentials: credentials::Credentials::read(&source, file.authentication, file.api_keys)?,
             #[cfg(feature = "fetch")]
             introspection: file.introspection.map(introspection::Asking),
-            routes: routes::routes(&source, file.routes)?,
+            routes,
+            policy,
             plans,
             bodies: bodies::Bodies::read(&source, file.models, file.references, file.cache_scopes)?,
             points: points::DecisionPoints::read(&source, file.cedar, file.authzen)?,

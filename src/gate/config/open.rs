@@ -89,6 +89,9 @@ impl Config {
             self.max_body_bytes_at_once.0.unwrap_or(of_one_caller),
             self.max_body_bytes_at_once.1.unwrap_or(of_all),
         );
+        if let Some(policy) = &self.policy {
+            builder.policies = builder.policies.join(policy.open(self)?);
+        }
         builder = match &self.flood {
             Some(Switch::Set(quota)) => builder.flood(*quota),
             Some(Switch::Off) => builder.danger_without_flood_check(),
@@ -177,6 +180,9 @@ impl Config {
                 "peer",
                 "a route lets in machines by their certificates: add [peer] with trust_domains or workloads, and say who may enter",
             ),
+            GateErrorKind::RouteWithoutPolicy(_) => {
+                ("policy", "a route is by_policy: add [policy] with rules, or give the route scopes")
+            }
             _ => return self.source.whole(ConfigErrorKind::Gate(error)),
         };
         self.source.missing(key, problem)

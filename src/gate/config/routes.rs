@@ -1,11 +1,11 @@
 //! From the sections of routes to routes.
 
-use super::file::{OpaqueSection, RouteSection};
+use super::file::{OpaqueSection, ResourceSection, RouteSection};
 use super::source::Source;
 use super::value::Text;
 use super::{ConfigError, bodies};
 use crate::payload::UrlPolicy;
-use crate::route::{Access, Route, RouteErrorKind, RouteTable};
+use crate::route::{Access, Place, ResourceKind, Route, RouteErrorKind, RouteTable};
 use std::ops::Range;
 use toml::Spanned;
 
@@ -51,11 +51,15 @@ fn route(source: &Source, span: Range<usize>, section: &RouteSection) -> Result<
     }
     let danger = section.danger_unsealed_references.as_ref();
     route = bodies::references(source, route, &section.references, section.seal_answers, danger)?;
+    for place in &section.resources {
+        let (kind, place) = resource(source, place)?;
+        route = route.resource(kind, place);
+    }
     route = enter(source, opaque(source, fields(source, route, section)?, section)?, section)?;
     let Err(error) = RouteTable::new([route.clone()]) else { return Ok(route) };
     match error.kind() {
         RouteErrorKind::Undecided => {
-            source.refuse(span, "says not who may enter: add scopes = [\"…\"], machine_only = true for machines with a certificate, or open = true for everybody")
+            source.refuse(span, "says not who may enter: add scopes = [\"…\"], by_policy = true for whom [policy] permits, machine_only = true for machines with a certificate, or open = true for everybody")
         }
         kind @ RouteErrorKind::OpenWithBody => {
             let body = section.danger_opaque_body.as_ref().map(Spanned::span);
@@ -66,6 +70,10 @@ fn route(source: &Source, span: Range<usize>, section: &RouteSection) -> Result<
             let login = section.acr.as_ref().map(Spanned::span);
             let login = login.or(section.max_age.as_ref().map(Spanned::span));
             source.refuse(login.unwrap_or(span), kind.to_string())
+        }
+        kind @ RouteErrorKind::Place(_) => {
+            let place = section.resources.first().map_or_else(|| path.span(), Spanned::span);
+            source.refuse(place, kind.to_string())
         }
         kind => source.refuse(path.span(), kind.to_string()),
     }
@@ -81,9 +89,13 @@ fn enter(source: &Source, mut route: Route, section: &RouteSection) -> Result<Ro
         }
         route = route.scope(scope.get_ref().as_str());
     }
+    if section.by_policy.as_ref().is_some_and(|by_policy| *by_policy.get_ref()) {
+        route = route.by_policy();
+    }
     if let Some(open) = section.open.as_ref().filter(|open| *open.get_ref()) {
-        if !section.scopes.is_empty() {
-            let problem = "it is open to everybody, and scopes are required; keep one of them";
+        if *route.access() != Access::Undecided {
+            let problem =
+                "it is open to everybody, and scopes or by_policy stand beside it; keep one of them";
             return source.refuse(open.span(), problem);
         }
         route = route.open();
@@ -106,6 +118,23 @@ fn enter(source: &Source, mut route: Route, section: &RouteSection) -> Result<Ro
     }
     let optional = section.danger_without_certificate.as_ref().is_some_and(|danger| *danger.get_ref());
     Ok(if optional { route.danger_without_certificate() } else { route })
+}
+
+/// Where a request names a thing.
+fn resource(
+    source: &Source,
+    section: &Spanned<ResourceSection>,
+) -> Result<(ResourceKind, Place), ConfigError> {
+    let ResourceSection { kind, path, query, pointer } = section.get_ref();
+    let place = match (path, query, pointer) {
+        (Some(name), None, None) => Place::Path(name.as_str().into()),
+        (None, Some(name), None) => Place::Query(name.as_str().into()),
+        (None, None, Some(pointer)) => Place::Pointer(pointer.as_str().into()),
+        _ => {
+            return source.refuse(section.span(), "say where it is named, by one of path, query and pointer");
+        }
+    };
+    Ok((ResourceKind::from_name(kind), place))
 }
 
 /// What a JSON body may hold.

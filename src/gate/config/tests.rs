@@ -9,7 +9,7 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 28] = [
+const SECTIONS: [(&str, &str); 34] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
     ("fetch", "[[issuers]]\n[issuers.fetch]"),
@@ -26,6 +26,12 @@ const SECTIONS: [(&str, &str); 28] = [
     ("cache_scopes", "[cache_scopes]"),
     ("cedar", "[cedar]"),
     ("authzen", "[authzen]"),
+    ("policy", "[policy]"),
+    ("policy_rule", "[[policy.rules]]"),
+    ("policy_condition", "[[policy.rules]]\n[policy.rules.permit]"),
+    ("policy_role", "[policy.roles.analyst]"),
+    ("policy_zone", "[policy.zones.inference]"),
+    ("policy_devices", "[policy.devices]"),
     ("flood", "[flood]"),
     ("inspection", "[inspection]"),
     ("body", "[body]"),
@@ -75,7 +81,7 @@ fn every_section_is_known_to_these_tests() {
     let sections: BTreeSet<String> = SECTIONS.iter().map(|(section, _)| (*section).to_owned()).collect();
     let top: BTreeSet<String> = super::file::TOP.iter().map(|key| (*key).to_owned()).collect();
     let root = keys("");
-    assert!(root.len() > SECTIONS.len() - 3, "{root:?}");
+    assert!(root.len() > SECTIONS.len() - 8, "{root:?}");
     for key in root {
         assert!(
             sections.contains(&key) ^ top.contains(&key),
@@ -98,6 +104,8 @@ fn the_example_names_every_key_in_its_section() {
             names_in(root.get_ref().get("issuers").unwrap().get_ref(), &mut names);
         } else if ["people", "tls_proxies"].contains(&section) {
             names_in(root.get_ref().get("peer").unwrap().get_ref(), &mut names);
+        } else if section.starts_with("policy_") {
+            names_in(root.get_ref().get("policy").unwrap().get_ref(), &mut names);
         } else if section == "dpop" {
             names_in(root.get_ref().get("authentication").unwrap().get_ref(), &mut names);
         } else {
@@ -150,9 +158,9 @@ fn the_documentation_names_every_key_in_its_section() {
     }
     assert_eq!(
         sections.len(),
-        SECTIONS.len() - 6 + 1,
+        SECTIONS.len() - 11 + 1,
         "a section for each, limits in that of plans, people and proxies in that of peer, fetch in issuers, dpop in that of \
-         authentication, and the top"
+         authentication, five in that of policy, and the top"
     );
     for key in keys("[[plans.free.requests]]") {
         assert!(DOCUMENTATION.contains(&format!("`{key}`, in a limit")), "keys.md does not tell of `{key}`");
@@ -162,6 +170,11 @@ fn the_documentation_names_every_key_in_its_section() {
         ("[peer.proxies]", "in proxies"),
         ("[authentication.dpop]", "in dpop"),
         ("[[issuers]]\n[issuers.fetch]", "in fetch"),
+        ("[[policy.rules]]", "in a rule"),
+        ("[[policy.rules]]\n[policy.rules.permit]", "in a condition"),
+        ("[policy.roles.analyst]", "in rights"),
+        ("[policy.zones.inference]", "in a zone"),
+        ("[policy.devices]", "in devices"),
     ] {
         for key in keys(header) {
             assert!(DOCUMENTATION.contains(&format!("`{key}`, {place}")), "keys.md does not tell of `{key}`");

@@ -1,0 +1,13 @@
+//! What callers may do: rules, policies, and what is refused because of them.
+#![allow(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test")]
+
+mod answers;
+mod file;
+mod finance;
+mod machines;
+mod operators;
+mod permit;
+mod shadow;
+mod story;
+mod things;
+mod world;
