@@ -100,7 +100,7 @@ fn referring(route: &Route, payload: &RequestPayload) -> Vec<NodeId> {
 /// The same whether it is somebody else's, was changed, or never was.
 fn unknown(place: &str) -> Refusal {
     Refusal::new(RefusalKind::UnknownReference, "what this request refers to is not there")
-        .rule("reference")
+        .rule("sealed")
         .cause(format!("the reference at {place} was not given to this subject of this tenant"))
 }
 

@@ -129,7 +129,7 @@ impl World {
             .references(sealing().shared(["pmpt_house"]))
     }
 
-    fn serve(&self, content_type: &'static str, answer: impl ToString) {
+    fn serve(&self, content_type: &'static str, answer: impl std::fmt::Display) {
         let mut served = self.served.lock().unwrap();
         (served.content_type, served.answer) = (content_type, answer.to_string());
     }

@@ -98,7 +98,7 @@ async fn a_foreign_reference_a_changed_one_and_an_unknown_one_are_the_same_404()
     }
     let records: Vec<Value> = world.records.try_iter().collect();
     let refused = records.iter().rev().find(|record| record["decision"] == "refused").unwrap();
-    assert_eq!((&refused["reason"], &refused["rule"]), (&json!("unknown_reference"), &json!("reference")));
+    assert_eq!((&refused["reason"], &refused["rule"]), (&json!("unknown_reference"), &json!("sealed")));
     assert_eq!(refused["pointer"], "/previous_response_id");
     assert!(!records.iter().any(|record| record.to_string().contains("77aa")), "a record names an id");
     // The owner's own still opens.

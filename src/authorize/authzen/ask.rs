@@ -3,7 +3,7 @@ use super::remembered::Remembered;
 use super::{AuthZenError, AuthZenErrorKind};
 use crate::clock::SharedClock;
 use crate::fetch::Fetch;
-use crate::payload::Document;
+use crate::payload::{Document, Node};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
@@ -96,7 +96,7 @@ fn read(response: &Response<Bytes>) -> Result<bool, AuthZenErrorKind> {
     }
     let document = Document::parse(response.body().clone())
         .map_err(|error| AuthZenErrorKind::Answer(error.to_string()))?;
-    let decision = document.root().get("decision").and_then(|decision| decision.as_bool());
+    let decision = document.root().get("decision").and_then(Node::as_bool);
     decision.ok_or_else(|| AuthZenErrorKind::Answer("`decision` is missing, or no boolean".to_owned()))
 }
 
