@@ -23,6 +23,7 @@ use crate::authorize::Authorized;
 use crate::delegate::OnBehalfOf;
 use crate::exchange::Exchange;
 use crate::principal::{Principal, Workload};
+use crate::protect::CacheScope;
 use crate::refusal::{ProblemJson, Refusal, RefusalKind, Respond, escaped};
 use axum::body::Body;
 use axum::extract::FromRequestParts;
@@ -101,6 +102,19 @@ impl<S: Sync> FromRequestParts<S> for OnBehalfOf {
         let exchange = guarded(parts, "OnBehalfOf")?;
         Self::of(parts).ok_or_else(|| {
             let cause = "a handler acts on behalf of a caller on an open route, or no layer authenticates";
+            RefusalResponse::of(exchange, Refusal::misconfigured(cause))
+        })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for CacheScope {
+    type Rejection = RefusalResponse;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, RefusalResponse> {
+        let exchange = guarded(parts, "CacheScope")?;
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
+            let cause = "a handler takes a CacheScope on an open route, or the gate keeps no caches apart: call \
+                         .cache_scopes(CacheScopes::new(secret))";
             RefusalResponse::of(exchange, Refusal::misconfigured(cause))
         })
     }

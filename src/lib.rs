@@ -40,6 +40,8 @@
 //!  6 requests    per subject, tenant, application, plan     limit
 //!  7 authorize   the scopes of the route                    authorize
 //!  8 read        bounded, inflated, strict JSON, dialect    read, payload
+//!    models      one name for every model                   authorize
+//!    protect     references to stored things are opened     protect
 //!  9 inspect     every string of the body                   inspect
 //! 10 policy      models, tools, datasets, parts             authorize
 //! 11 usage       reserves input and output cap              limit
@@ -47,6 +49,7 @@
 //!  8 read        reads the answer once, event by event      read
 //! 11 usage       settles, exactly once                      limit
 //! 10 policy      cuts at a tool that may not be called      authorize
+//!    protect     seals the ids of stored things             protect
 //!  5 watch       cuts a stream whose credential has ended   watch
 //!  1 audit       writes the record                          audit
 //! ```
@@ -64,7 +67,7 @@
 //! | [`route`] | where: path and method to action, dialect, access |
 //! | [`exchange`] | one request and its answer; how layers are written |
 //! | [`jose`] | JWS, JWK and key sets |
-//! | [`audit`] [`limit`] [`jwt`] [`watch`] [`authorize`] [`read`] [`inspect`] | the layers |
+//! | [`audit`] [`limit`] [`jwt`] [`watch`] [`authorize`] [`read`] [`inspect`] [`protect`] | the layers |
 //! | [`gate`] | all of them in order, from Rust or TOML |
 #![cfg_attr(
     feature = "tls",
@@ -96,6 +99,8 @@
 //! | `delegate` | | calls further on, with credentials exchanged on the caller's behalf, or a provider's (brings `fetch`) |
 //! | `forward` | | a service that passes checked requests on to an upstream that cannot be changed (brings `delegate`) |
 //! | `inflate` | | request bodies in gzip, deflate, Brotli and Zstandard; without it they are 415 |
+//! | `cedar` | | policies in Cedar, validated when they are loaded |
+//! | `authzen` | | an external decision point, by AuthZEN 1.0 (brings `fetch`) |
 //! | `metrics` | | counters and a histogram through the `metrics` facade |
 //! | `tls` | | client certificates of machines and people, a TLS acceptor and server, TLS for calls to others |
 //! | `spiffe` | | identity and roots from a SPIFFE agent, as they change (brings `tls`) |
@@ -134,6 +139,7 @@ pub mod payload;
 #[cfg(feature = "tls")]
 pub mod peer;
 pub mod principal;
+pub mod protect;
 pub mod read;
 pub mod refusal;
 pub mod route;

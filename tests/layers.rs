@@ -6,13 +6,16 @@ use common::World;
 use http::Request;
 use portcullis::Gate;
 use portcullis::audit::{AuditLayer, AuditLog, WhenFull};
+use portcullis::authorize::models::ResolveModelLayer;
 use portcullis::authorize::rules::{model_in, scope, tool_in};
 use portcullis::authorize::{Decided, EnforcePolicyLayer, Policies, RulePolicy, Verdict, policy_fn};
+use portcullis::authorize::{Model, ModelCatalog};
 use portcullis::exchange::{Context, Stage};
 use portcullis::inspect::Inspection;
 use portcullis::limit::{FloodQuota, Per, Plan};
 use portcullis::payload::PlainGenerate;
 use portcullis::principal::{PeerAddress, Revocations, Subject};
+use portcullis::protect::{CacheScopes, ProtectLayer, ReferenceKeys, SealReferences};
 use portcullis::refusal::RefusalKind;
 use portcullis::route::Route;
 use portcullis::testing::conformance::Suite;
@@ -273,4 +276,46 @@ fn the_whole_gate() {
             )
         })
         .check(|probe| gate.layer(probe));
+}
+
+#[test]
+fn resolve_model_layer() {
+    let world = world();
+    let (routes, read) = (world.routes(), world.read());
+    let catalog = ModelCatalog::new([Model::new("small").alias("tiny")]).unwrap();
+    let resolve = ResolveModelLayer::builder(catalog).context(world.context.clone()).build();
+    let unlisted = world.clone();
+    let suite = suite(&world, "ResolveModelLayer").refused(RefusalKind::Forbidden, move || {
+        unlisted.request("/generate", r#"{"prompt": "say-a-word", "model": "huge"}"#)
+    });
+    suite.check(|probe| routes.layer(read.layer(resolve.layer(probe))));
+    suite.check_alone(|probe| read.layer(resolve.layer(probe)));
+    suite.check_alone(|probe| routes.layer(resolve.layer(read.layer(probe))));
+}
+
+#[test]
+fn protect_layer() {
+    let world = world();
+    let (routes, read, jwt) = (world.routes(), world.read(), world.jwt());
+    let secret = "a secret of two and thirty bytes".into();
+    let protect = ProtectLayer::builder()
+        .references(SealReferences::new(ReferenceKeys::new(&secret).unwrap()))
+        .cache_scopes(CacheScopes::new(&secret).unwrap())
+        .context(world.context.clone())
+        .build()
+        .unwrap();
+    assert!(ProtectLayer::builder().build().is_err(), "a layer that protects nothing");
+    let foreign = world.clone();
+    let suite = suite(&world, "ProtectLayer").secret("two and thirty").refused(
+        RefusalKind::UnknownReference,
+        move || {
+            let file = r#"{"type": "file", "file": {"file_id": "file-1"}}"#;
+            let body = format!(r#"{{"model": "m", "messages": [{{"role": "user", "content": [{file}]}}]}}"#);
+            foreign.request("/v1/chat/completions", body)
+        },
+    );
+    suite.check(|probe| routes.layer(jwt.layer(read.layer(protect.layer(probe)))));
+    suite.check_alone(|probe| routes.layer(read.layer(protect.layer(probe))));
+    suite.check_alone(|probe| routes.layer(jwt.layer(protect.layer(read.layer(probe)))));
+    suite.check_alone(|probe| read.layer(protect.layer(probe)));
 }

@@ -4,6 +4,8 @@
 //! `BUDGETS=enforce` makes it fail when a budget is over.
 
 mod answer;
+#[cfg(feature = "cedar")]
+mod cedar;
 #[cfg(feature = "delegate")]
 mod delegate;
 mod gate;
@@ -34,6 +36,8 @@ fn main() {
         ("peer", peer::identity),
         ("jwt", parts::jwt),
         ("authorize", parts::authorize),
+        #[cfg(feature = "cedar")]
+        ("cedar", cedar::decisions),
         ("policy", policy::rules),
         ("json", parts::json),
         ("inspect", parts::inspect),

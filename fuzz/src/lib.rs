@@ -20,6 +20,7 @@ pub mod inspect;
 pub mod json;
 pub mod jws;
 pub mod logout;
+pub mod reference;
 pub mod sse;
 pub mod sts_form;
 pub mod x509;
@@ -46,6 +47,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "json", check: json::check, seeds: json::seeds },
     Target { name: "jws", check: jws::check, seeds: jws::seeds },
     Target { name: "logout", check: logout::check, seeds: logout::seeds },
+    Target { name: "reference", check: reference::check, seeds: reference::seeds },
     Target { name: "sse", check: sse::check, seeds: sse::seeds },
     Target { name: "sts_form", check: sts_form::check, seeds: sts_form::seeds },
     Target { name: "x509", check: x509::check, seeds: x509::seeds },

@@ -26,10 +26,15 @@
 //! Tool calls that a client tells of in earlier turns are its own word, and no calls: they are not asked about.
 
 mod addresses;
+#[cfg(feature = "authzen")]
+pub mod authzen;
+#[cfg(feature = "cedar")]
+pub mod cedar;
 mod circumstances;
 mod device;
 mod enforce;
 mod layer;
+pub mod models;
 mod observer;
 mod permit;
 mod places;
@@ -44,6 +49,7 @@ mod tests;
 pub use addresses::{AddressList, AddressListError};
 pub use device::DeviceRules;
 pub use layer::{AuthorizeLayer, AuthorizeLayerBuilder, EnforcePolicyLayer, EnforcePolicyLayerBuilder};
+pub use models::{Model, ModelCatalog, ModelError, ModelErrorKind};
 pub use permit::{Authorized, HandPermit, HandPermitFuture, HandPermitLayer};
 pub use policy::{Decided, Effect, PendingVerdict, Policy, Verdict, policy_fn};
 pub use request::{AccessRequest, Device, Environment, PayloadSummary, Resource};

@@ -28,6 +28,10 @@ pub enum StepId {
     Authorize,
     /// Reads the body.
     Read,
+    /// Calls every model by its one name, and refuses those that are not listed.
+    Models,
+    /// Opens references to stored things, and says for whom a request is made.
+    Protect,
     /// Looks for what must not enter.
     Inspect,
     /// Checks what the policy says of everything that the request touches.
@@ -38,7 +42,7 @@ pub enum StepId {
 
 impl StepId {
     /// How many places there are.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 14;
 
     /// All places, in order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -51,6 +55,8 @@ impl StepId {
         Self::Requests,
         Self::Authorize,
         Self::Read,
+        Self::Models,
+        Self::Protect,
         Self::Inspect,
         Self::Policy,
         Self::Usage,
@@ -68,6 +74,8 @@ impl StepId {
             Self::Requests => "requests",
             Self::Authorize => "authorize",
             Self::Read => "read",
+            Self::Models => "models",
+            Self::Protect => "protect",
             Self::Inspect => "inspect",
             Self::Policy => "policy",
             Self::Usage => "usage",

@@ -1,10 +1,11 @@
 mod connection;
+mod payload;
 
 use super::observer::{AnswerObserver, End, Stage};
 use super::pipeline::{Observers, Pipeline};
 use super::{Context, PeerFacts, Ran, Record, RequestId, StepId};
 use crate::clock::{SharedClock, UnixTime};
-use crate::payload::{Document, Edit, PayloadFacts};
+use crate::payload::{Document, PayloadFacts};
 use crate::principal::{ClientAddress, Principal, TlsConnection};
 use crate::refusal::{ProblemJson, Refusal, RefusalKind, Rendered, Respond};
 use crate::route::Route;
@@ -146,11 +147,6 @@ impl Exchange {
         self.0.principal.get()
     }
 
-    /// The body, once read. `None` before, and for a request without one.
-    pub fn payload(&self) -> Option<RequestPayload> {
-        self.state().payload.clone()
-    }
-
     /// Why the request was refused, if it was.
     pub fn refusal(&self) -> Option<Refusal> {
         self.state().refusal.clone()
@@ -176,36 +172,6 @@ impl Exchange {
 
     pub(super) fn set_client(&self, client: ClientAddress) -> Result<(), Refusal> {
         self.0.client.set(client).map_err(|_| Refusal::misconfigured("two layers find the client's address"))
-    }
-
-    /// Puts in the body that was read.
-    pub(crate) fn set_payload(&self, payload: RequestPayload) -> Result<(), Refusal> {
-        let mut state = self.state();
-        if state.payload.is_some() {
-            return Err(Refusal::misconfigured("two layers read the body of one request"));
-        }
-        state.payload = Some(payload);
-        Ok(())
-    }
-
-    /// Changes the body that goes on to the handler, and everything that was read in it.
-    ///
-    /// # Errors
-    /// When nothing has been read, or the changed body no longer fits its dialect.
-    pub fn edit_payload(&self, edits: &[Edit]) -> Result<(), Refusal> {
-        let broken = |why: String| Refusal::misconfigured(format!("an edit of the payload broke it: {why}"));
-        let (Some(payload), Some(dialect)) =
-            (self.payload(), self.route().and_then(|route| route.body_dialect()))
-        else {
-            return Err(Refusal::misconfigured("the payload was edited before it was read"));
-        };
-        let document = payload.document.edit(edits).map_err(|error| broken(error.to_string()))?;
-        let facts =
-            dialect.read_again(&document, &payload.facts).map_err(|error| broken(error.to_string()))?;
-        let mut state = self.state();
-        state.payload = Some(RequestPayload { document, facts: Arc::new(facts) });
-        state.edited = true;
-        Ok(())
     }
 
     /// Registers an observer of the answer.

@@ -227,6 +227,7 @@ impl GateBuilder {
     }
 
     fn assemble(self, parts: Parts) -> Result<Gate, GateError> {
+        self.rules.check(&parts.routes)?;
         let controls = parts.controls(&self);
         let without_issuers = self.issuers.is_empty() && self.needs_no_issuer(&parts.routes);
         let stacked = controls.iter().filter(|control| !control.is_off()).map(|control| control.step);
@@ -294,13 +295,14 @@ impl GateBuilder {
             outer.push(Box::new(LimitRequestsLayer::builder(limits.clone()).into_step()));
         }
         outer.push(Box::new(authorize.into_step()));
-        let mut inner: Vec<Box<dyn Step>> = Vec::new();
+        let (mut inner, last) = self.rules.into_steps()?;
         if let Some(inspection) = parts.inspection {
             inner.push(Box::new(InspectLayer::builder(inspection).into_step()));
         }
         if !self.policies.is_empty() {
             inner.push(Box::new(EnforcePolicyLayer::builder(self.policies.clone()).into_step()));
         }
+        inner.extend(last);
         if let Some(limits) = parts.limits.clone() {
             inner.push(Box::new(LimitUsageLayer::builder(limits).into_step()));
         }

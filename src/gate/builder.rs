@@ -1,4 +1,5 @@
 use super::credentials::Credentials;
+use super::rules::BodyRules;
 use super::{GateError, GateErrorKind};
 use crate::audit::AuditLog;
 use crate::authorize::Policies;
@@ -46,6 +47,7 @@ pub struct GateBuilder {
     pub(super) store: Option<Arc<dyn BudgetStore>>,
     pub(super) meter: Option<Arc<dyn Meter>>,
     pub(super) output_cap: Option<u64>,
+    pub(super) rules: BodyRules,
     pub(super) inspection: Choice<Inspection>,
     pub(super) policies: Policies,
     pub(super) max_body_bytes: usize,
@@ -121,6 +123,7 @@ impl GateBuilder {
             store: None,
             meter: None,
             output_cap: None,
+            rules: BodyRules::default(),
             inspection: Choice::default(),
             policies: Policies::new(),
             max_body_bytes: 1024 * 1024,

@@ -74,6 +74,7 @@ impl Parts {
             StepId::Authorize => Some("the scopes that the route names".to_owned()),
             StepId::Policy => (!builder.policies.is_empty()).then(|| builder.policies.to_string()),
             StepId::Read => Some(format!("strict JSON, at most {} bytes in {} s", body.0, body.1)),
+            StepId::Models | StepId::Protect => builder.rules.describe(step),
             StepId::Inspect => self.inspection.as_ref().map(ToString::to_string),
         };
         let control = |step| match builder.observed_until {

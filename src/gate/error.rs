@@ -2,6 +2,7 @@ use crate::jwt::JwtError;
 use crate::limit::{FloodError, LimitsError, PlansError};
 #[cfg(feature = "tls")]
 use crate::peer::PeerError;
+use crate::protect::ProtectError;
 use crate::route::RouteError;
 use crate::watch::WatchError;
 use thiserror::Error;
@@ -93,6 +94,14 @@ pub enum GateErrorKind {
     #[cfg(feature = "tls")]
     #[error("peers: {0}")]
     Peer(#[from] PeerError),
+    /// A route declares references, and nobody seals any.
+    #[error(
+        "routes: {0} declares references, and none are sealed: call .references(SealReferences::new(keys)), or leave them out"
+    )]
+    ReferencesWithoutKeys(String),
+    /// References or caches cannot be protected.
+    #[error("protect: {0}")]
+    Protect(#[from] ProtectError),
     /// The gate has one list of what is revoked, and its rules for certificates, or its logouts, have another.
     #[error(
         "revocations: the gate, its peers and its logouts have two lists; give one list to .revocations(list) and to          BackChannelLogout::builder(list), and none to the peers"

@@ -35,6 +35,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
         store: _,
         meter: _,
         output_cap,
+        rules,
         inspection: _, // in `controls`
         policies: _,   // in `controls`
         max_body_bytes,
@@ -70,6 +71,7 @@ pub(super) fn name(builder: &GateBuilder, controls: &[Control], routes: &RouteTa
     // It can be said in two places and means one thing.
     let edge = if *plaintext { edge.clone().danger_plaintext() } else { edge.clone() };
     add("edge", &edge);
+    add("rules of bodies", rules);
     add("guards", guards);
     add("respond", respond);
     add("output cap", output_cap);

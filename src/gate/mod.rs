@@ -48,6 +48,7 @@ mod policies;
 mod posture;
 #[cfg(feature = "axum")]
 mod protect;
+mod rules;
 mod service;
 mod shutdown;
 

@@ -46,7 +46,7 @@ pub enum Enforcement {
     Enforced,
     /// It is evaluated and recorded, and refuses only once `danger_observe` has ended.
     Observed,
-    /// A `danger_` method left it out, or, for certificates and policies, nobody set it up.
+    /// A `danger_` method left it out, or, for certificates, models, references and policies, nobody set it up.
     Off,
 }
 
@@ -57,6 +57,14 @@ impl Control {
             // No `danger_` method: a gate of users has another way to know them.
             None if step == StepId::Peer => {
                 let detail = "nobody is asked for a client certificate".to_owned();
+                Self { step, enforcement: Enforcement::Off, detail }
+            }
+            None if step == StepId::Models => {
+                let detail = "models go by whatever name they are called".to_owned();
+                Self { step, enforcement: Enforcement::Off, detail }
+            }
+            None if step == StepId::Protect => {
+                let detail = "references go as they are, and callers name their caches".to_owned();
                 Self { step, enforcement: Enforcement::Off, detail }
             }
             None if step == StepId::Policy => {
@@ -176,6 +184,13 @@ impl fmt::Display for Weaker<'_> {
         }
         if rules.urls != UrlPolicy::none() {
             write!(f, "; URLs: {}", rules.urls)?;
+        }
+        if !route.references().is_empty() {
+            let places: Vec<String> = route.references().iter().map(ToString::to_string).collect();
+            write!(f, "; references: {}", places.join(", "))?;
+        }
+        if route.has_unsealed_references() {
+            f.write_str("; REFERENCES UNSEALED")?;
         }
         if rules.danger_credentials {
             f.write_str("; CREDENTIALS IN BODIES")?;

@@ -3,6 +3,7 @@
 //! - [`json`] reads a body once, strictly, and keeps its bytes;
 //! - [`events`] cuts an answer into events while it comes in;
 //! - [`fields`] gives every field of a request a class, and says what becomes of those that have none;
+//! - [`stored_ids`] finds in an answer what it calls stored things by;
 //! - [`dialect`] says what the members of both mean: prompt, caps, usage, output, errors.
 //!
 //! There is no I/O here. Reading bodies within bounds, and showing answers to observers, is the work of the layers.
@@ -12,6 +13,7 @@ pub mod events;
 pub mod fields;
 mod findings;
 pub mod json;
+mod references;
 pub(crate) mod tools;
 
 pub use dialect::{
@@ -27,3 +29,4 @@ pub use fields::{
 };
 pub use findings::{Category, Coverage, Finding, Findings, Severity};
 pub use json::{Document, Edit, JsonError, JsonLimits, Node, NodeId};
+pub use references::stored_ids;

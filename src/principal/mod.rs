@@ -14,6 +14,7 @@
 //! | [`Workload`] | the machine that calls | its certificate, verified |
 //! | [`ClientAddress`] | where the connection came from | the socket, or a trusted proxy |
 
+mod account;
 mod address;
 mod certificate;
 mod claims;
@@ -33,6 +34,7 @@ mod spiffe;
 mod tests;
 mod workload;
 
+pub(crate) use account::Account;
 pub use address::{
     AddressError, AddressPrefix, ClientAddress, Network, PeerAddress, TrustedProxies, UnixSocket,
 };

@@ -12,13 +12,14 @@ pub struct Advice {
 
 impl RefusalKind {
     /// Every kind.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::MissingCredential,
         Self::InvalidCredential,
         Self::AmbiguousCredential,
         Self::InsufficientScope,
         Self::Forbidden,
         Self::UnknownRoute,
+        Self::UnknownReference,
         Self::MethodNotAllowed,
         Self::MalformedRequest,
         Self::UnsupportedMediaType,
@@ -86,6 +87,11 @@ impl RefusalKind {
             Self::UnknownRoute => (
                 "a route for this path",
                 "declare it: .route(Route::post(\"/…\").scope(\"…\")); what no route names is refused",
+            ),
+            Self::UnknownReference => (
+                "a reference that this service gave to this user of this tenant",
+                "the client uses an id that an answer of this service gave to the same user; one that belongs to the service \
+                 itself is named with SealReferences::shared()",
             ),
             Self::MethodNotAllowed => (
                 "a route for this method",

@@ -27,6 +27,8 @@ pub enum RefusalKind {
     Forbidden,
     /// No route of the gate matches (404).
     UnknownRoute,
+    /// What the request refers to is not there, or is not the caller's (404).
+    UnknownReference,
     /// The route exists, with other methods (405).
     MethodNotAllowed,
     /// The request's line, headers or body are not what they must be (400).
@@ -93,7 +95,7 @@ impl RefusalKind {
             | Self::Plaintext => StatusCode::FORBIDDEN,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::UnknownHost => StatusCode::MISDIRECTED_REQUEST,
-            Self::UnknownRoute => StatusCode::NOT_FOUND,
+            Self::UnknownRoute | Self::UnknownReference => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -122,6 +124,7 @@ impl RefusalKind {
             Self::InsufficientAuthentication => "insufficient_user_authentication",
             Self::Forbidden => "forbidden",
             Self::UnknownRoute => "unknown_route",
+            Self::UnknownReference => "unknown_reference",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::MalformedRequest => "malformed_request",
             Self::HeadersTooLarge => "headers_too_large",

@@ -20,6 +20,7 @@
 
 mod opaque;
 mod path;
+mod reference;
 mod resource;
 mod rule;
 mod table;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use opaque::OpaqueBody;
 pub use path::OddPath;
+pub use reference::ReferencePlace;
 pub use resource::{Place, ResourceKind, ResourcePlace};
 pub use rule::{Access, Action, BodyKind, Route};
 pub use table::{NoRoute, RouteError, RouteErrorKind, RouteTable};

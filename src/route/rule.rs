@@ -1,5 +1,5 @@
-use super::OpaqueBody;
 use super::resource::{Place, ResourceKind, ResourcePlace};
+use super::{OpaqueBody, ReferencePlace};
 use crate::clock::UnixTime;
 use crate::payload::{Dialect, FieldRules, UnknownFields, UrlPolicy};
 use crate::principal::WorkloadPattern;
@@ -76,6 +76,9 @@ pub struct Route {
     default_output_cap: Option<u64>,
     pub(super) encoded_slashes: bool,
     fields: FieldRules,
+    pub(super) references: Box<[ReferencePlace]>,
+    pub(super) seals_answers: bool,
+    pub(super) unsealed: bool,
     resources: Vec<ResourcePlace>,
     observed_until: Option<UnixTime>,
 }
@@ -100,6 +103,9 @@ impl Route {
             default_output_cap: None,
             encoded_slashes: false,
             fields: FieldRules::default(),
+            references: Box::default(),
+            seals_answers: false,
+            unsealed: false,
             resources: Vec::new(),
             observed_until: None,
         }

@@ -1,5 +1,5 @@
 use super::path::{self, OddPath};
-use super::{Access, BodyKind, OpaqueBody, Place, ResourceKind, ResourcePlace, Route};
+use super::{Access, BodyKind, OpaqueBody, Place, ReferencePlace, ResourceKind, ResourcePlace, Route};
 use crate::payload::AnswerFraming;
 use http::{HeaderValue, Method};
 use std::sync::Arc;
@@ -96,6 +96,7 @@ fn check(route: &Route) -> Result<(), RouteError> {
     if let Err(odd) = path::check(&route.pattern) {
         return error(RouteErrorKind::Pattern(format!("no request can match: {odd}")));
     }
+    route.check_references().map_err(|kind| RouteError::of(route, kind))?;
     for place in route.resource_places() {
         check_place(route, place).map_err(|kind| RouteError::of(route, kind))?;
     }
@@ -270,6 +271,14 @@ pub enum RouteErrorKind {
     /// An authentication context that no challenge can name.
     #[error("an acr is one word of visible ASCII without quotes and backslashes; call .acr() once for each")]
     Acr,
+    /// A reference is looked for where none can stand.
+    #[error(
+        "{0} can hold no reference: a parameter of the path is a whole segment of the pattern, a pointer begins with / and needs a dialect"
+    )]
+    Reference(ReferencePlace),
+    /// References are sealed and taken as they are.
+    #[error("declares references and says danger_unsealed_references(); keep one of them")]
+    SealedAndUnsealed,
     /// A thing is named where no request can name one.
     #[error(
         "a {0} is named at a place that requests do not have: a parameter of the pattern, a name in the query, or a pointer \

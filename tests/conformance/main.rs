@@ -10,6 +10,8 @@
 //! | `jose/rfc9449_rfc8705_vectors.json.gz` | RFC 9449 and RFC 8705, and the drafts' sources |
 //! | `x509/limbo.json.gz` | <https://github.com/C2SP/x509-limbo> |
 //! | `x509/spiffe.tar.gz` | <https://github.com/spiffe/go-spiffe>, <https://github.com/maxlambrecht/rust-spiffe> |
+//! | `authz/cedar_handmade.tar.gz` | <https://github.com/cedar-policy/cedar-integration-tests> |
+//! | `authz/authzen.tar.gz` | <https://github.com/openid/authzen> |
 //! | `http/json_test_suite.tar.gz` | <https://github.com/nst/JSONTestSuite> |
 //! | `http/ratelimit_and_structured_fields.tar.gz` | <https://github.com/httpwg/structured-field-tests>, and the draft's source |
 //! | `web/naughty_strings.json.gz` | <https://github.com/minimaxir/big-list-of-naughty-strings> |
@@ -17,6 +19,10 @@
 //! Each is the upstream's folder or file, packed. A family fails when a vector is read otherwise than its authors say, but
 //! for the deviations that the family itself names with their reasons.
 
+#[cfg(feature = "authzen")]
+mod authzen;
+#[cfg(feature = "cedar")]
+mod cedar;
 mod cookbook;
 mod dpop;
 mod fields;
@@ -47,6 +53,13 @@ const FAMILIES: &[Family] = &[
     ("an X.509-SVID that SPIFFE's own readers refuse is refused, and the others are read", svid::svids),
     ("a certificate goes with its own key", svid::keys),
     ("a bundle of roots is one or more certificates in PEM", svid::bundles),
+    #[cfg(feature = "cedar")]
+    ("Cedar's handmade requests are decided as they say, sliced and as a whole", cedar::handmade),
+    #[cfg(feature = "authzen")]
+    (
+        "the questions of AuthZEN's interoperability events arrive as they are, and so do the decisions",
+        authzen::interop,
+    ),
     ("JSON is what RFC 8259 says it is", json::suite),
     ("a naughty string comes through every writer and reader as it is", naughty::strings),
     ("the reader of structured fields in this test reads them as RFC 9651 says", fields::suite),
@@ -56,7 +69,7 @@ const FAMILIES: &[Family] = &[
 /// Vectors that lie in the same folder and have nothing here to test yet.
 const OUT_OF_SCOPE: &[&str] = &[
     "x509/spiffe: bundles as JWK sets, JWT-SVIDs and WIT-SVIDs are not read yet",
-    "authz/authzen, authz/cedar: there is no decision point outside of the process yet",
+    "authz/authzen: older drafts, and searches, which the gate has no use for",
     "http/json_schema: bodies are not checked against a schema yet",
     "web/crs, web/libinjection, web/gitleaks: the inspection knows injections into prompts only, so far",
 ];

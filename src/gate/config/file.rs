@@ -1,10 +1,12 @@
 //! The shape of the file: what serde reads, before it means anything.
 
+use super::bodies::{CacheScopesSection, ModelSection, ReferencesSection};
 use super::credentials::Binding;
 use super::delegation::DelegationSection;
 use super::hosts::{Host, Origin, UrlHost};
 use super::jwks::Jwks;
 use super::moment::Moment;
+use super::points::{AuthZenSection, CedarSection};
 use super::policy_file::PolicySection;
 use super::value::{Count, Size, Text};
 use crate::audit::WhenFull;
@@ -45,6 +47,12 @@ pub(super) struct File {
     pub(super) routes: Vec<Spanned<RouteSection>>,
     #[serde(default)]
     pub(super) plans: BTreeMap<Spanned<String>, Spanned<PlanSection>>,
+    #[serde(default)]
+    pub(super) models: Vec<Spanned<ModelSection>>,
+    pub(super) references: Option<ReferencesSection>,
+    pub(super) cache_scopes: Option<CacheScopesSection>,
+    pub(super) cedar: Option<Spanned<CedarSection>>,
+    pub(super) authzen: Option<Spanned<AuthZenSection>>,
     pub(super) flood: Option<Spanned<FloodSection>>,
     pub(super) policy: Option<Spanned<PolicySection>>,
     pub(super) inspection: Option<InspectionSection>,
@@ -217,6 +225,11 @@ pub(super) struct RouteSection {
     pub(super) urls: Option<Spanned<Vec<Spanned<Text<UrlHost>>>>>,
     pub(super) danger_urls_of_any_public_name: Option<Spanned<bool>>,
     pub(super) danger_credentials_in_body: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(super) references: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) seal_answers: bool,
+    pub(super) danger_unsealed_references: Option<Spanned<bool>>,
     pub(super) danger_opaque_body: Option<Spanned<OpaqueSection>>,
     pub(super) danger_opaque_answer: Option<Spanned<OpaqueSection>>,
     pub(super) danger_observe: Option<Moment>,

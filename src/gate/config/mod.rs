@@ -55,6 +55,7 @@
 //!
 #![doc = include_str!("keys.md")]
 
+mod bodies;
 mod conditions;
 mod credentials;
 mod delegation;
@@ -72,6 +73,7 @@ mod moment;
 mod open;
 #[cfg(feature = "tls")]
 mod peer;
+mod points;
 mod policy;
 mod policy_file;
 mod read;
@@ -118,6 +120,8 @@ pub struct Config {
     resource: Option<ProtectedResource>,
     routes: Vec<Route>,
     plans: Vec<Plan>,
+    bodies: bodies::Bodies,
+    points: points::DecisionPoints,
     default_plan: Option<String>,
     output_cap: Option<u64>,
     no_limits: bool,
@@ -233,6 +237,8 @@ impl Config {
             routes,
             policy,
             plans,
+            bodies: bodies::Bodies::read(&source, file.models, file.references, file.cache_scopes)?,
+            points: points::DecisionPoints::read(&source, file.cedar, file.authzen)?,
             default_plan: file.default_plan.map(Spanned::into_inner),
             output_cap: file.output_cap.map(|count| count.0),
             no_limits: no_limits.is_some(),

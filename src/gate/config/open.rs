@@ -62,6 +62,7 @@ impl Config {
         if let Some(resource) = &self.resource {
             builder = builder.protected_resource(resource.clone());
         }
+        builder = self.points.set(self, self.bodies.set(self, builder)?)?;
         if let Some(name) = &self.default_plan {
             builder = builder.default_plan(name.as_str());
         }
@@ -170,6 +171,10 @@ impl Config {
             GateErrorKind::Jwt(_) if self.issuers.is_empty() && !self.credentials.know_callers() => (
                 "issuers",
                 "add [[issuers]] with issuer, audiences and discovery, jwks_url, jwks_file or keys",
+            ),
+            GateErrorKind::ReferencesWithoutKeys(_) => (
+                "references",
+                "a route declares references: add [references] with key_files, the newest first, and keep each file secret",
             ),
             GateErrorKind::MachinesWithoutPeers(_) => (
                 "peer",

@@ -1,9 +1,9 @@
 //! From the sections of routes to routes.
 
-use super::ConfigError;
 use super::file::{OpaqueSection, ResourceSection, RouteSection};
 use super::source::Source;
 use super::value::Text;
+use super::{ConfigError, bodies};
 use crate::payload::UrlPolicy;
 use crate::route::{Access, Place, ResourceKind, Route, RouteErrorKind, RouteTable};
 use std::ops::Range;
@@ -49,6 +49,8 @@ fn route(source: &Source, span: Range<usize>, section: &RouteSection) -> Result<
     if let Some(until) = section.danger_observe {
         route = route.danger_observe(until.0);
     }
+    let danger = section.danger_unsealed_references.as_ref();
+    route = bodies::references(source, route, &section.references, section.seal_answers, danger)?;
     for place in &section.resources {
         let (kind, place) = resource(source, place)?;
         route = route.resource(kind, place);

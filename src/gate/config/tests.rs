@@ -9,7 +9,7 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 31] = [
+const SECTIONS: [(&str, &str); 36] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
     ("fetch", "[[issuers]]\n[issuers.fetch]"),
@@ -23,6 +23,11 @@ const SECTIONS: [(&str, &str); 31] = [
     ("watch", "[watch]"),
     ("routes", "[[routes]]"),
     ("plans", "[plans.free]"),
+    ("models", "[[models]]"),
+    ("references", "[references]"),
+    ("cache_scopes", "[cache_scopes]"),
+    ("cedar", "[cedar]"),
+    ("authzen", "[authzen]"),
     ("policy", "[policy]"),
     ("policy_rule", "[[policy.rules]]"),
     ("policy_condition", "[[policy.rules]]\n[policy.rules.permit]"),
@@ -125,8 +130,8 @@ fn the_example_names_every_key_in_its_section() {
     }
 }
 
-// Without them, the sections about certificates and fetched keys are refused.
-#[cfg(all(feature = "tls", feature = "fetch"))]
+// Without them, the sections about certificates, fetched keys and decision points are refused.
+#[cfg(all(feature = "authzen", feature = "cedar", feature = "tls", feature = "fetch"))]
 #[test]
 fn the_example_can_be_used_with_every_setting_made() {
     let config = Config::parse(&example_in_full()).unwrap();

@@ -46,8 +46,7 @@ impl Dialect for Gemini {
         let refused = || DialectError::top(DialectErrorKind::Expected(expected));
         let (model, method) =
             path.rsplit('/').next().and_then(|call| call.split_once(':')).ok_or_else(refused)?;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        if model.is_empty() || model.len() > 256 || !model.bytes().all(plain) {
+        if !is_model(model) {
             return Err(refused());
         }
         match method {
@@ -57,6 +56,12 @@ impl Dialect for Gemini {
         }
         facts.model = Some(model.into());
         Ok(())
+    }
+
+    fn write_path_model(&self, path: &str, model: &str) -> Option<String> {
+        let (before, call) = path.rsplit_once('/')?;
+        let (_, method) = call.split_once(':')?;
+        is_model(model).then(|| format!("{before}/{model}:{method}"))
     }
 
     fn read_request(&self, document: &Document) -> Result<PayloadFacts, DialectError> {
@@ -117,6 +122,12 @@ impl Dialect for Gemini {
 }
 
 const OTHER: Channel = Channel { choice: 0, kind: OutputKind::Other, index: 0 };
+
+/// Whether a path can name such a model.
+fn is_model(model: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !model.is_empty() && model.len() <= 256 && model.bytes().all(plain)
+}
 
 /// A name as the reference spells it.
 fn named(key: Node<'_>) -> &str {

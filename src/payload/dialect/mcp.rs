@@ -74,6 +74,11 @@ impl Dialect for Mcp {
         Some("mcp")
     }
 
+    /// URIs are names that the server gives to its own things.
+    fn gives_out_references(&self) -> bool {
+        false
+    }
+
     fn read_request(&self, document: &Document) -> Result<PayloadFacts, DialectError> {
         if document.root().kind() == Kind::Array {
             return Err(DialectError::top(DialectErrorKind::Unreadable("send one message, not a batch")));

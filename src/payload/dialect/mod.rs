@@ -118,6 +118,18 @@ pub trait Dialect: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
+    /// The path of a request with another model in it, for APIs that name the model there; `None` where it cannot be named so.
+    fn write_path_model(&self, path: &str, model: &str) -> Option<String> {
+        let _ = (path, model);
+        None
+    }
+
+    /// Whether fields of class [`Reference`](super::FieldClass::Reference) hold ids that answers of this API gave out, so that
+    /// they can be sealed. Not so where they are names that the server's own things have, such as the URIs of MCP.
+    fn gives_out_references(&self) -> bool {
+        true
+    }
+
     /// [`accept_by`](Self::accept_by) the strictest rules.
     fn accept(&self, document: Document) -> Result<(Document, PayloadFacts), DialectError> {
         self.accept_by(document, &FieldRules::default())

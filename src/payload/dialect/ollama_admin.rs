@@ -42,6 +42,11 @@ impl Dialect for OllamaAdmin {
         Some("admin")
     }
 
+    /// Files are named by their digests, whoever sent them.
+    fn gives_out_references(&self) -> bool {
+        false
+    }
+
     fn read_request(&self, document: &Document) -> Result<PayloadFacts, DialectError> {
         let (reader, root) = RequestReader::new(document)?;
         let mut reader = reader.with_messages(&OLLAMA_MESSAGE);

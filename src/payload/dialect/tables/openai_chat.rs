@@ -1,6 +1,7 @@
 //! `POST /v1/chat/completions`, and what other APIs of OpenAI share with it.
 //!
-//! Beside OpenAI's own, it knows the samplers and the reasoning that servers of open models document for this API.
+//! Beside OpenAI's own, it knows the samplers, the reasoning and the salt of the cache that servers of open models document for this
+//! API.
 
 use super::{cost, identity, model, neutral, privileged, prompt, reference, url};
 use crate::payload::fields::FieldTable;
@@ -16,7 +17,7 @@ pub(in crate::payload::dialect) static OPENAI_CHAT: FieldTable = FieldTable::new
     prompt(&["stop"]),
     neutral(&["seed", "frequency_penalty", "presence_penalty", "parallel_tool_calls"]),
     neutral(&["response_format"]).object(&RESPONSE_FORMAT),
-    identity(&["user", "safety_identifier", "prompt_cache_key"]),
+    identity(&["user", "safety_identifier", "prompt_cache_key", "cache_salt"]),
     cost(&["n", "best_of"]).harmless(&["1"]),
     cost(&["logprobs"]).harmless(&["false"]),
     cost(&["top_logprobs"]).harmless(&["0"]),

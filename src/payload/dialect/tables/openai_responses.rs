@@ -19,7 +19,7 @@ pub(in crate::payload::dialect) static OPENAI_RESPONSES: FieldTable = FieldTable
     reference(&["previous_response_id"]),
     reference(&["conversation"]).object(&CONVERSATION),
     neutral(&["prompt"]).object(&STORED_PROMPT),
-    identity(&["user", "safety_identifier", "prompt_cache_key"]),
+    identity(&["user", "safety_identifier", "prompt_cache_key", "cache_salt"]),
     cost(&["include"]),
     cost(&["top_logprobs"]).harmless(&["0"]),
     cost(&["context_management"]).list(&CONTEXT_MANAGEMENT),
@@ -59,8 +59,8 @@ static TOOL_CHOICE: FieldTable = FieldTable::new(&[
 static ITEM: FieldTable = FieldTable::new(&[
     neutral(&["role", "type", "status"]),
     prompt(&["content"]).list(&CONTENT),
-    reference(&["id"]),
-    neutral(&["call_id", "approval_request_id", "approve", "execution", "phase", "max_output_length"]),
+    reference(&["id", "approval_request_id"]),
+    neutral(&["call_id", "approve", "execution", "phase", "max_output_length"]),
     prompt(&[
         "name",
         "namespace",

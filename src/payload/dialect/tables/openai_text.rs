@@ -14,7 +14,7 @@ pub(in crate::payload::dialect) static OPENAI_COMPLETIONS: FieldTable = FieldTab
     cost(&["logprobs"]).harmless(&["0"]),
     cost(&["echo"]).harmless(&["false"]),
     neutral(&["logit_bias"]).free(),
-    identity(&["user"]),
+    identity(&["user", "cache_salt"]),
 ]);
 
 pub(in crate::payload::dialect) static OPENAI_EMBEDDINGS: FieldTable = FieldTable::new(&[

@@ -1,0 +1,282 @@
+use super::ask::{Asker, Question, all, room};
+use super::evaluation::TIME;
+use super::remembered::Remembered;
+use super::{AuthZenError, AuthZenErrorKind, Entity, Evaluation};
+use crate::authorize::{AccessRequest, Decided, Policy, Resource, Verdict};
+use crate::clock::{SharedClock, SystemClock};
+use crate::fetch::Fetch;
+use crate::principal::ClaimValue;
+use crate::route::ResourceKind;
+use http::{HeaderValue, Uri};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the decision point may take, unless said otherwise.
+const TIME_LIMIT: Duration = Duration::from_secs(1);
+
+/// A [`Policy`] that asks a decision point; see the [module](super).
+#[derive(Clone)]
+pub struct AuthZenPolicy {
+    name: Arc<str>,
+    asker: Arc<Asker>,
+    properties: Vec<(String, Arc<str>)>,
+    kinds: Option<Vec<ResourceKind>>,
+}
+
+impl AuthZenPolicy {
+    /// Asks this endpoint, the whole URL, by that client.
+    ///
+    /// # Errors
+    /// When the endpoint is no absolute URL.
+    pub fn new(endpoint: &str, fetch: impl Fetch) -> Result<Self, AuthZenError> {
+        let uri: Option<Uri> = endpoint.parse().ok();
+        let endpoint = uri
+            .filter(|uri| uri.scheme().is_some() && uri.host().is_some())
+            .ok_or_else(|| AuthZenErrorKind::Endpoint(endpoint.to_owned()))?;
+        let asker = Asker {
+            endpoint,
+            fetch: Arc::new(fetch),
+            bearer: None,
+            remember_for: Duration::ZERO,
+            time_limit: TIME_LIMIT,
+            clock: SystemClock::shared(),
+            remembered: Remembered::default(),
+            room: room(),
+        };
+        Ok(Self { name: "authzen".into(), asker: Arc::new(asker), properties: Vec::new(), kinds: None })
+    }
+
+    /// What records and the posture call it; `authzen` when not called.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Shows this secret to the decision point as a bearer credential.
+    ///
+    /// # Errors
+    /// When no header can hold it.
+    pub fn bearer(self, secret: &SecretString) -> Result<Self, AuthZenError> {
+        let text = format!("Bearer {}", secret.expose_secret());
+        let mut header = HeaderValue::try_from(text).map_err(|_| AuthZenErrorKind::Bearer)?;
+        header.set_sensitive(true);
+        Ok(self.change(|asker| asker.bearer = Some(header)))
+    }
+
+    /// Remembers each decision for so long; not at all when not called.
+    pub fn remember_for(self, time: Duration) -> Self {
+        self.change(|asker| asker.remember_for = time)
+    }
+
+    /// How long the decision point may take; one second when not called. The client has a limit of its own.
+    pub fn time_limit(self, limit: Duration) -> Self {
+        self.change(|asker| asker.time_limit = limit)
+    }
+
+    /// Takes time from `clock`; from the machine's clock when not called.
+    pub fn clock(self, clock: SharedClock) -> Self {
+        self.change(|asker| asker.clock = clock)
+    }
+
+    /// Tells this of the subject: the claim at that pointer (RFC 6901), where the credential has it.
+    pub fn property(mut self, name: impl Into<String>, pointer: impl Into<Arc<str>>) -> Self {
+        self.properties.push((name.into(), pointer.into()));
+        self
+    }
+
+    /// Asks about things of these kinds only; about all when not called.
+    pub fn kinds(mut self, kinds: impl IntoIterator<Item = ResourceKind>) -> Self {
+        self.kinds = Some(kinds.into_iter().collect());
+        self
+    }
+
+    /// Asks about anything: whether it is permitted.
+    ///
+    /// # Errors
+    /// When the decision point did not say.
+    pub async fn evaluate(&self, evaluation: Evaluation) -> Result<bool, AuthZenError> {
+        let question = Question::new(evaluation);
+        match self.asker.recall(&question) {
+            Some(permits) => Ok(permits),
+            None => self.asker.ask(question).await,
+        }
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Asker)) -> Self {
+        // A clone that is changed asks for itself from then on, and remembers for itself.
+        let Asker { endpoint, fetch, bearer, remember_for, time_limit, clock, .. } = &*self.asker;
+        let mut asker = Asker {
+            endpoint: endpoint.clone(),
+            fetch: fetch.clone(),
+            bearer: bearer.clone(),
+            remember_for: *remember_for,
+            time_limit: *time_limit,
+            clock: clock.clone(),
+            remembered: Remembered::default(),
+            room: room(),
+        };
+        change(&mut asker);
+        self.asker = Arc::new(asker);
+        self
+    }
+
+    fn subject(&self, request: &AccessRequest<'_>) -> Entity {
+        let who = request.principal;
+        let Some(subject) = who.subject() else { return Entity::new("workload", who.name()) };
+        let mut properties = Map::new();
+        let mut add = |name: &str, value: Value| drop(properties.insert(name.to_owned(), value));
+        add("issuer", subject.issuer().into());
+        add("scopes", who.scopes().iter().collect());
+        add("roles", who.roles().iter().collect());
+        if let Some(tenant) = who.tenant() {
+            add("tenant", tenant.as_str().into());
+        }
+        if let Some(application) = who.application() {
+            add("application", application.as_str().into());
+        }
+        if !who.actors().is_empty() {
+            let actors = who.actors().iter();
+            add(
+                "actors",
+                actors.map(|actor| json!({ "issuer": actor.issuer(), "id": actor.id() })).collect(),
+            );
+        }
+        for (name, pointer) in &self.properties {
+            if let Some(value) = who.claims().get(pointer).and_then(value_of) {
+                add(name, value);
+            }
+        }
+        Entity::new("user", subject.id()).properties(properties)
+    }
+
+    fn governs_thing(&self, kind: &ResourceKind) -> bool {
+        self.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind))
+    }
+
+    fn questions(&self, request: &AccessRequest<'_>) -> Vec<(String, Question)> {
+        let (subject, context) = (self.subject(request), context(request));
+        let route = Resource::new(ResourceKind::Route, request.route);
+        let mut things: Vec<&Resource<'_>> =
+            request.resources.iter().filter(|thing| self.governs_thing(&thing.kind)).collect();
+        if things.is_empty() {
+            things.push(&route);
+        }
+        let ask = |thing: &Resource<'_>| {
+            let resource = Entity::new(thing.kind.as_str(), &*thing.id);
+            let evaluation = Evaluation::new(subject.clone(), request.action, resource);
+            (thing.to_string(), Question::new(evaluation.context(context.clone())))
+        };
+        things.into_iter().map(ask).collect()
+    }
+}
+
+fn context(request: &AccessRequest<'_>) -> Map<String, Value> {
+    let environment = &request.environment;
+    let mut all = Map::new();
+    let mut add = |name: &str, value: Value| drop(all.insert(name.to_owned(), value));
+    let seconds = i64::try_from(environment.time.as_secs()).unwrap_or(i64::MAX);
+    if let Ok(moment) = Timestamp::from_second(seconds) {
+        add(TIME, moment.to_string().into());
+    }
+    add("route", request.route.into());
+    add("managed", environment.device.is_some_and(|device| device.managed).into());
+    if let Some(client) = environment.client {
+        add("client", client.ip().to_string().into());
+    }
+    if let Some(id) = environment.device.and_then(|device| device.id.as_deref()) {
+        add("device", id.into());
+    }
+    if let Some(plan) = environment.plan {
+        add("plan", plan.into());
+    }
+    if let Some(workload) = request.principal.workload() {
+        add("workload", workload.id().as_str().into());
+    }
+    if let Some(payload) = environment.payload {
+        add("bytes", payload.bytes.into());
+        add("tools", payload.has_tools.into());
+        add("streamed", payload.is_streamed.into());
+        if let Some(cap) = payload.output_cap {
+            add("output_cap", cap.into());
+        }
+        if let Some(findings) = payload.findings {
+            add("findings", (findings.len() + findings.dropped()).into());
+        }
+    }
+    all
+}
+
+fn value_of(claim: &ClaimValue) -> Option<Value> {
+    Some(match claim {
+        ClaimValue::Text(text) => (**text).into(),
+        ClaimValue::Number(number) => (*number).into(),
+        ClaimValue::Flag(flag) => (*flag).into(),
+        ClaimValue::List(items) => items.iter().filter_map(value_of).collect(),
+        _ => return None,
+    })
+}
+
+impl Policy for AuthZenPolicy {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn decide(&self, request: &AccessRequest<'_>) -> Decided {
+        let refused =
+            |thing: &str| Verdict::no_match().because(format!("the decision point refuses {thing}"));
+        let permitted = Verdict::permit().by(&self.name);
+        let mut open = Vec::new();
+        for (thing, question) in self.questions(request) {
+            match self.asker.recall(&question) {
+                Some(true) => {}
+                Some(false) => return refused(&thing).into(),
+                None => open.push((thing, question)),
+            }
+        }
+        if open.is_empty() {
+            return permitted.into();
+        }
+        let asker = self.asker.clone();
+        Decided::later(async move {
+            let (things, questions): (Vec<_>, Vec<_>) = open.into_iter().unzip();
+            let asked = questions.into_iter().map(|question| Box::pin(asker.ask(question)));
+            match all(asked.enumerate().collect()).await {
+                Ok(()) => permitted,
+                Err((which, None)) => refused(&things[which]),
+                Err((_, Some(error))) => Verdict::error(error.to_string()),
+            }
+        })
+    }
+
+    fn governs(&self, kind: &ResourceKind) -> bool {
+        self.governs_thing(kind)
+    }
+
+    fn claims(&self) -> Vec<Arc<str>> {
+        self.properties.iter().map(|(_, pointer)| pointer.clone()).collect()
+    }
+
+    fn describe(&self) -> String {
+        let Asker { endpoint, remember_for, time_limit, .. } = &*self.asker;
+        format!(
+            "{}: the decision point at {endpoint}, within {} ms; remembered for {} s; refuses when it is down",
+            self.name,
+            time_limit.as_millis(),
+            remember_for.as_secs_f64()
+        )
+    }
+}
+
+impl fmt::Debug for AuthZenPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthZenPolicy")
+            .field("name", &self.name)
+            .field("endpoint", &self.asker.endpoint)
+            .field("properties", &self.properties)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,237 @@
+//! From a request to what Cedar asks about.
+
+use super::reads::{Reads, entities_in};
+use super::store::{CedarStore, Given};
+use super::{CedarError, CedarErrorKind, EntitySource};
+use crate::authorize::{AccessRequest, Resource};
+use crate::principal::{ClaimValue, Principal};
+use crate::route::ResourceKind;
+use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression as Value};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// How requests are made into entities.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    pub(super) zone: TimeZone,
+    /// Attributes of a `User`, and the claims that they are.
+    pub(super) attributes: Vec<(String, Arc<str>)>,
+    /// The claim that names the groups.
+    pub(super) groups: Option<Arc<str>>,
+    pub(super) source: Option<Arc<dyn EntitySource>>,
+    pub(super) types: Types,
+}
+
+/// The types of entities that a request is made into.
+#[derive(Clone, Debug)]
+pub(super) struct Types {
+    action: EntityTypeName,
+    user: EntityTypeName,
+    workload: EntityTypeName,
+    group: EntityTypeName,
+    role: EntityTypeName,
+    tenant: EntityTypeName,
+    model: EntityTypeName,
+}
+
+impl Types {
+    pub(super) fn new() -> Self {
+        Self {
+            action: named("Action"),
+            user: named("User"),
+            workload: named("Workload"),
+            group: named("Group"),
+            role: named("Role"),
+            tenant: named("Tenant"),
+            model: named("Model"),
+        }
+    }
+}
+
+fn named(name: &str) -> EntityTypeName {
+    name.parse().expect("one word of letters is the name of a type")
+}
+
+pub(super) fn zone(name: &str) -> Result<TimeZone, CedarError> {
+    TimeZone::get(name).map_err(|_| CedarErrorKind::Zone(name.to_owned()).into())
+}
+
+/// The type of a kind of things: `mcp-resource` is `McpResource`. `None` for a name of which none can be made.
+pub(super) fn type_of(kind: &ResourceKind) -> Option<EntityTypeName> {
+    let mut name = String::new();
+    for word in kind.as_str().split(['-', '_', ' ']) {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        name.push_str(letters.as_str());
+    }
+    name.parse().ok()
+}
+
+impl Shape {
+    pub(super) fn action(&self, request: &AccessRequest<'_>) -> EntityUid {
+        uid(&self.types.action, request.action)
+    }
+
+    pub(super) fn resource(&self, resource: &Resource<'_>) -> Option<EntityUid> {
+        match resource.kind {
+            ResourceKind::Model => Some(uid(&self.types.model, &resource.id)),
+            _ => type_of(&resource.kind).map(|kind| uid(&kind, &resource.id)),
+        }
+    }
+
+    /// The principal and all that is known of it.
+    pub(super) fn principal(&self, who: &Principal, store: &CedarStore) -> Result<Vec<Given>, String> {
+        let (name, mut attributes, mut parents) = match who.subject() {
+            Some(subject) => {
+                let name = uid(&self.types.user, &both(subject.issuer(), subject.id()));
+                (name, self.attributes_of(who, store.reads()), self.parents_of(who))
+            }
+            None => (uid(&self.types.workload, who.name()), HashMap::new(), HashSet::new()),
+        };
+        let mut more = self.ask(&name)?;
+        let mut join = |entity: Entity| {
+            let (_, others, above) = entity.into_inner();
+            for (attribute, value) in others {
+                attributes.entry(attribute).or_insert(value);
+            }
+            parents.extend(above);
+        };
+        if let Some(place) = more.iter().position(|given| given.entity.uid() == name) {
+            join(more.remove(place).entity);
+        }
+        if let Some(entity) = store.known(&name) {
+            join(entity.clone());
+        }
+        let listed: Vec<EntityUid> = parents.iter().cloned().collect();
+        let entity = Entity::new(name, attributes, parents).map_err(|error| error.to_string())?;
+        more.insert(0, Given { entity, parents: listed, refers: Vec::new() });
+        Ok(more)
+    }
+
+    /// What the source knows of an entity.
+    pub(super) fn ask(&self, name: &EntityUid) -> Result<Vec<Given>, String> {
+        let Some(source) = &self.source else { return Ok(Vec::new()) };
+        let found = source.find(name).map_err(|error| error.to_string())?;
+        found.into_iter().map(given).collect()
+    }
+
+    fn attributes_of(&self, who: &Principal, reads: &Reads) -> HashMap<String, Value> {
+        let mut all = HashMap::new();
+        let mut add = |name: &str, value: &mut dyn FnMut() -> Option<Value>| {
+            if reads.any(name)
+                && let Some(value) = value()
+            {
+                all.insert(name.to_owned(), value);
+            }
+        };
+        if let Some(subject) = who.subject() {
+            add("issuer", &mut || Some(text(subject.issuer())));
+            add("subject", &mut || Some(text(subject.id())));
+        }
+        add("tenant", &mut || who.tenant().map(|tenant| text(tenant.as_str())));
+        add("application", &mut || who.application().map(|application| text(application.as_str())));
+        add("scopes", &mut || Some(Value::new_set(who.scopes().iter().map(text))));
+        add("roles", &mut || Some(Value::new_set(who.roles().iter().map(text))));
+        for (attribute, pointer) in &self.attributes {
+            add(attribute, &mut || who.claims().get(pointer).and_then(value_of));
+        }
+        all
+    }
+
+    fn parents_of(&self, who: &Principal) -> HashSet<EntityUid> {
+        let roles = who.roles().iter().map(|role| uid(&self.types.role, role));
+        let tenant = who.tenant().map(|tenant| uid(&self.types.tenant, tenant.as_str()));
+        let mut parents: HashSet<EntityUid> = roles.chain(tenant).collect();
+        match self.groups.as_ref().and_then(|pointer| who.claims().get(pointer)) {
+            Some(ClaimValue::Text(one)) => drop(parents.insert(uid(&self.types.group, one))),
+            Some(ClaimValue::List(several)) => {
+                let names = several.iter().filter_map(ClaimValue::as_str);
+                parents.extend(names.map(|name| uid(&self.types.group, name)));
+            }
+            _ => {}
+        }
+        parents
+    }
+
+    /// The circumstances that some policy reads.
+    pub(super) fn context(&self, request: &AccessRequest<'_>, reads: &Reads) -> Result<Context, String> {
+        let environment = &request.environment;
+        let payload = environment.payload.unwrap_or_default();
+        let seconds = i64::try_from(environment.time.as_secs()).unwrap_or(i64::MAX);
+        let mut all: Vec<(String, Value)> = Vec::new();
+        let mut add = |name: &str, value: &mut dyn FnMut() -> Option<Value>| {
+            if reads.any(name)
+                && let Some(value) = value()
+            {
+                all.push((name.to_owned(), value));
+            }
+        };
+        let local = || {
+            let moment = Timestamp::from_second(seconds).map_err(|error| error.to_string())?;
+            Ok::<_, String>(moment.to_zoned(self.zone.clone()))
+        };
+        if reads.any("weekday") || reads.any("minute") {
+            let local = local()?;
+            let minute = i64::from(local.hour()) * 60 + i64::from(local.minute());
+            add("weekday", &mut || Some(Value::new_long(local.weekday().to_monday_one_offset().into())));
+            add("minute", &mut || Some(Value::new_long(minute)));
+        }
+        add("time", &mut || Some(Value::new_long(seconds)));
+        add("route", &mut || Some(text(request.route)));
+        add("client", &mut || environment.client.map(|client| Value::new_ip(client.ip().to_string())));
+        add("managed", &mut || {
+            Some(Value::new_bool(environment.device.is_some_and(|device| device.managed)))
+        });
+        add("device", &mut || environment.device.and_then(|device| device.id.as_deref()).map(text));
+        add("plan", &mut || environment.plan.map(text));
+        add("workload", &mut || request.principal.workload().map(|machine| text(machine.id().as_str())));
+        add("actors", &mut || {
+            let actors = request.principal.actors().iter();
+            Some(Value::new_set(actors.map(|actor| text(&both(actor.issuer(), actor.id())))))
+        });
+        add("bytes", &mut || Some(long(payload.bytes)));
+        add("output_cap", &mut || payload.output_cap.map(long));
+        add("tools", &mut || Some(Value::new_bool(payload.has_tools)));
+        add("streamed", &mut || Some(Value::new_bool(payload.is_streamed)));
+        let findings = payload.findings.map_or(0, |findings| findings.len() + findings.dropped());
+        add("findings", &mut || Some(long(findings as u64)));
+        Context::from_pairs(all).map_err(|error| error.to_string())
+    }
+}
+
+/// An entity of a source, and what it refers to.
+fn given(entity: Entity) -> Result<Given, String> {
+    let refers = entities_in(&entity.to_json_value().map_err(|error| error.to_string())?);
+    let (_, _, parents) = entity.clone().into_inner();
+    Ok(Given { entity, parents: parents.into_iter().collect(), refers })
+}
+
+fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
+}
+
+/// A name that is unique only at its issuer, with its issuer.
+fn both(issuer: &str, id: &str) -> String {
+    format!("{issuer}|{id}")
+}
+
+fn text(text: &str) -> Value {
+    Value::new_string(text.to_owned())
+}
+
+/// Numbers beyond what Cedar holds are the largest that it does.
+fn long(number: u64) -> Value {
+    Value::new_long(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn value_of(claim: &ClaimValue) -> Option<Value> {
+    Some(match claim {
+        ClaimValue::Text(one) => text(one),
+        ClaimValue::Number(number) => Value::new_long(*number),
+        ClaimValue::Flag(flag) => Value::new_bool(*flag),
+        ClaimValue::List(several) => Value::new_set(several.iter().filter_map(value_of)),
+        _ => return None,
+    })
+}

@@ -1,0 +1,194 @@
+//! Policies beside the rules of the file: in Cedar, and of a decision point.
+
+use super::source::Source;
+use super::value::Text;
+use super::{Config, ConfigError};
+use crate::gate::GateBuilder;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use toml::Spanned;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(not(feature = "cedar"), expect(dead_code, reason = "only the feature `cedar` uses it"))]
+pub(super) struct CedarSection {
+    policies_file: String,
+    schema_file: String,
+    entities_file: Option<String>,
+    name: Option<String>,
+    zone: Option<String>,
+    groups_claim: Option<String>,
+    /// Attributes of users, and the claims that they are.
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(not(feature = "authzen"), expect(dead_code, reason = "only the feature `authzen` uses it"))]
+pub(super) struct AuthZenSection {
+    endpoint: String,
+    name: Option<String>,
+    remember_for: Option<Text<Duration>>,
+    time_limit: Option<Text<Duration>>,
+    bearer_file: Option<String>,
+    /// What is told of users, and the claims that it is.
+    #[serde(default)]
+    properties: BTreeMap<String, String>,
+    kinds: Option<Vec<String>>,
+    #[serde(default)]
+    internal_hosts: Vec<String>,
+    roots_file: Option<String>,
+}
+
+/// What the sections come to. Their files are not opened yet.
+#[derive(Default)]
+pub(super) struct DecisionPoints {
+    #[cfg(feature = "cedar")]
+    cedar: Option<Spanned<CedarSection>>,
+    #[cfg(feature = "authzen")]
+    authzen: Option<Spanned<AuthZenSection>>,
+}
+
+impl DecisionPoints {
+    #[cfg_attr(
+        all(feature = "authzen", feature = "cedar"),
+        expect(unused_variables, reason = "nothing is refused where both features are there")
+    )]
+    pub(super) fn read(
+        source: &Source,
+        cedar: Option<Spanned<CedarSection>>,
+        authzen: Option<Spanned<AuthZenSection>>,
+    ) -> Result<Self, ConfigError> {
+        #[cfg(not(feature = "cedar"))]
+        if let Some(section) = &cedar {
+            let problem = "policies in Cedar need the feature `cedar`, which this program was built without";
+            return source.refuse(section.span(), problem);
+        }
+        #[cfg(not(feature = "authzen"))]
+        if let Some(section) = &authzen {
+            let problem =
+                "a decision point needs the feature `authzen`, which this program was built without";
+            return source.refuse(section.span(), problem);
+        }
+        Ok(Self {
+            #[cfg(feature = "cedar")]
+            cedar,
+            #[cfg(feature = "authzen")]
+            authzen,
+        })
+    }
+
+    /// Adds the policies that the file names. Reads their files, and asks nobody.
+    #[cfg_attr(
+        not(any(feature = "authzen", feature = "cedar")),
+        expect(unused_variables, reason = "no feature is there that needs the configuration's folder")
+    )]
+    pub(super) fn set(&self, config: &Config, builder: GateBuilder) -> Result<GateBuilder, ConfigError> {
+        #[cfg(feature = "cedar")]
+        let builder = match &self.cedar {
+            Some(section) => builder.policy(cedar::open(section, config)?),
+            None => builder,
+        };
+        #[cfg(feature = "authzen")]
+        let builder = match &self.authzen {
+            Some(section) => builder.policy(authzen::open(section, config)?),
+            None => builder,
+        };
+        Ok(builder)
+    }
+}
+
+#[cfg(feature = "cedar")]
+mod cedar {
+    use super::{CedarSection, Config, ConfigError};
+    use crate::authorize::cedar::{CedarErrorKind, CedarFiles, CedarPolicy};
+    use crate::gate::config::ConfigErrorKind;
+    use toml::Spanned;
+
+    pub(super) fn open(section: &Spanned<CedarSection>, config: &Config) -> Result<CedarPolicy, ConfigError> {
+        let set = section.get_ref();
+        let path = |file: &str| config.folder.join(file);
+        let mut files = CedarFiles::new(path(&set.policies_file), path(&set.schema_file));
+        if let Some(file) = &set.entities_file {
+            files = files.entities(path(file));
+        }
+        let mut builder = CedarPolicy::builder(set.name.as_deref().unwrap_or("cedar"));
+        for (name, pointer) in &set.attributes {
+            builder = builder.attribute(name.as_str(), pointer.as_str());
+        }
+        if let Some(pointer) = &set.groups_claim {
+            builder = builder.groups(pointer.as_str());
+        }
+        if let Some(zone) = &set.zone {
+            builder = builder.zone(zone.as_str());
+        }
+        builder.files(files).map_err(|error| {
+            let kind = match error.kind {
+                CedarErrorKind::Unreadable { ref path, .. } => {
+                    ConfigErrorKind::File { path: path.clone(), problem: error.to_string() }
+                }
+                kind => ConfigErrorKind::Value(kind.to_string()),
+            };
+            config.source.error(section.span(), kind)
+        })
+    }
+}
+
+#[cfg(feature = "authzen")]
+mod authzen {
+    use super::{AuthZenSection, Config, ConfigError};
+    use crate::authorize::authzen::AuthZenPolicy;
+    use crate::fetch::{HttpsClient, HttpsClientBuilder};
+    use crate::gate::config::ConfigErrorKind;
+    use crate::route::ResourceKind;
+    use secrecy::SecretString;
+    use toml::Spanned;
+
+    pub(super) fn open(
+        section: &Spanned<AuthZenSection>,
+        config: &Config,
+    ) -> Result<AuthZenPolicy, ConfigError> {
+        let set = section.get_ref();
+        let refuse = |problem: String| config.source.error(section.span(), ConfigErrorKind::Value(problem));
+        let text = |file: &str| {
+            let path = config.folder.join(file);
+            std::fs::read_to_string(&path).map_err(|error| {
+                let problem = format!("the file {} cannot be read: {error}", path.display());
+                config.source.error(section.span(), ConfigErrorKind::File { path, problem })
+            })
+        };
+        let mut fetch = HttpsClient::builder();
+        if set.endpoint.starts_with("http://") {
+            fetch = fetch.loopback_only();
+        }
+        if let Some(file) = &set.roots_file {
+            fetch = fetch.roots_pem(text(file)?);
+        }
+        fetch = set.internal_hosts.iter().fold(fetch, HttpsClientBuilder::internal_host);
+        let fetch = fetch.build().map_err(|error| refuse(error.to_string()))?;
+        let mut policy =
+            AuthZenPolicy::new(&set.endpoint, fetch).map_err(|error| refuse(error.to_string()))?;
+        if let Some(name) = &set.name {
+            policy = policy.name(name.as_str());
+        }
+        if let Some(time) = &set.remember_for {
+            policy = policy.remember_for(time.0);
+        }
+        if let Some(limit) = &set.time_limit {
+            policy = policy.time_limit(limit.0);
+        }
+        if let Some(file) = &set.bearer_file {
+            let secret: SecretString = text(file)?.trim_end_matches(['\r', '\n']).into();
+            policy = policy.bearer(&secret).map_err(|error| refuse(error.to_string()))?;
+        }
+        for (name, pointer) in &set.properties {
+            policy = policy.property(name.as_str(), pointer.as_str());
+        }
+        if let Some(kinds) = &set.kinds {
+            policy = policy.kinds(kinds.iter().map(|kind| ResourceKind::from_name(kind)));
+        }
+        Ok(policy)
+    }
+}

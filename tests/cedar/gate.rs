@@ -1,0 +1,111 @@
+//! Cedar behind a whole gate.
+
+use super::*;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use portcullis::Gate;
+use portcullis::audit::{AuditEntry, AuditLog};
+use portcullis::payload::OpenAiChat;
+use portcullis::principal::{PeerAddress, TlsConnection};
+use portcullis::route::Route;
+use portcullis::testing::Issuer;
+use serde_json::{Value, json};
+use std::sync::mpsc;
+use std::time::Duration;
+use tower::ServiceExt;
+
+#[tokio::test]
+async fn groups_and_claims_of_the_credential_decide_and_the_record_names_the_policy() {
+    let (send, records) = mpsc::channel::<Value>();
+    let sink = move |entry: &AuditEntry| drop(send.send(serde_json::to_value(entry).unwrap()));
+    let issuer = Issuer::new("https://issuer.test");
+    let gate = Gate::builder()
+        .issuer(issuer.trusted().audience("https://llm.test"))
+        .route(Route::post("/v1/chat/completions").dialect(OpenAiChat).scope("use"))
+        .policy(house())
+        .danger_without_inspection()
+        .danger_without_limits()
+        .audit(AuditLog::builder().sink(sink).start().unwrap())
+        .build()
+        .unwrap();
+    let posture = gate.posture().to_string();
+    assert!(posture.contains("house: 6 Cedar policies of the program's own"), "{posture}");
+    let app = Router::new().route(
+        "/v1/chat/completions",
+        axum::routing::post(|| async { axum::Json(json!({ "choices": [] })) }),
+    );
+    let ask = async |groups: Value, model: &str| {
+        let credential =
+            issuer.credential("alice").audience("https://llm.test").scope("use").claim("groups", groups);
+        let body = json!({ "model": model, "messages": [{ "role": "user", "content": "hi" }] });
+        let mut request = Request::post("/v1/chat/completions")
+            .header("content-type", "application/json")
+            .header("authorization", format!("Bearer {}", credential.sign()))
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        request.extensions_mut().insert(PeerAddress("192.0.2.7:4711".parse().unwrap()));
+        request.extensions_mut().insert(TlsConnection::new());
+        gate.protect(app.clone()).oneshot(request).await.unwrap().status()
+    };
+    let record = || records.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!(ask(json!(["staff", "sales"]), "llama-3.1-8b").await, StatusCode::OK);
+    assert!(record().to_string().contains("open models"));
+    assert_eq!(ask(json!("staff"), "gpt-4o").await, StatusCode::OK);
+    record();
+    assert_eq!(ask(json!(["sales"]), "llama-3.1-8b").await, StatusCode::FORBIDDEN);
+    let refused = record();
+    assert_eq!(refused["cause"], "no Cedar policy permits model:llama-3.1-8b");
+    assert_eq!(ask(json!([{ "staff": 1 }]), "llama-3.1-8b").await, StatusCode::FORBIDDEN);
+}
+
+const FILE: &str = r#"
+danger_without_limits = true
+
+[audit]
+danger_off = true
+
+[[issuers]]
+issuer = "https://issuer.test"
+audiences = ["https://llm.test"]
+keys = '{"keys": []}'
+
+[[routes]]
+method = "POST"
+path = "/v1/chat/completions"
+dialect = "openai-chat"
+scopes = ["use"]
+
+[cedar]
+policies_file = "docs/cedar/policies.cedar"
+schema_file = "docs/cedar/schema.cedarschema"
+entities_file = "docs/cedar/entities.json"
+name = "house rules"
+zone = "Europe/Berlin"
+groups_claim = "/groups"
+attributes = { department = "/department" }
+"#;
+
+#[test]
+fn a_file_names_the_policies_and_what_is_wrong_with_them_is_said() {
+    let issuer = Issuer::new("https://issuer.test");
+    let text = FILE.replace(r#"{"keys": []}"#, &issuer.jwks());
+    let build = |text: &str| {
+        let config = portcullis::gate::config::Config::parse(text)?;
+        config.relative_to(env!("CARGO_MANIFEST_DIR")).build()
+    };
+    let posture = build(&text).unwrap().posture().to_string();
+    assert!(
+        posture.contains("house rules: 6 Cedar policies of ") && posture.contains("policies.cedar"),
+        "{posture}"
+    );
+    for (from, to, says) in [
+        ("docs/cedar/policies.cedar", "docs/cedar/none.cedar", "cannot be read"),
+        ("docs/cedar/policies.cedar", "docs/cedar/schema.cedarschema", "policies: "),
+        ("Europe/Berlin", "Europe/Nowhere", "is no time zone"),
+    ] {
+        let error = build(&text.replace(from, to)).unwrap_err();
+        assert_eq!(error.key(), "cedar", "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
