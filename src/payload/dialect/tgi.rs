@@ -97,10 +97,11 @@ impl Dialect for TgiGenerate {
                     "token" => read_unit(&mut collector, value),
                     "generated_text" => {
                         collector.facts.finished |= !value.is_null();
+                        let counted = collector.facts.output_bytes;
                         collector.complete = true;
                         collector.all(channel(OutputKind::Text), value);
                         if !whole {
-                            collector.facts.output_bytes = 0;
+                            collector.facts.output_bytes = counted;
                         }
                         collector.complete = whole;
                     }

@@ -99,16 +99,19 @@ fn tgi_streams_by_its_path_and_counts_what_it_repeats_once() {
     assert!(!facts.stream);
     TgiGenerate.read_path("/tgi/generate_stream", &mut facts).unwrap();
     assert!(facts.stream);
-    let (_, facts) = read_answer(
-        &TgiGenerate,
-        STREAM,
-        &sse(&[
-            json!({"index": 1, "token": {"id": 1, "text": "Hel", "logprob": -0.1, "special": false}, "generated_text": null, "details": null}),
-            json!({"index": 2, "token": {"id": 2, "text": "lo", "logprob": -0.1, "special": false}, "generated_text": "Hello",
-                "details": {"finish_reason": "length", "generated_tokens": 2, "input_length": 4, "seed": null}}),
-        ]),
-    );
-    assert_eq!((facts.usage, facts.output_bytes, facts.finished), (usage(4, 2), 5, true));
+    let first = r#"{"index": 1, "token": {"id": 1, "text": "Hel", "logprob": -0.1, "special": false}, "generated_text": null, "details": null}"#;
+    let details =
+        r#""details": {"finish_reason": "length", "generated_tokens": 2, "input_length": 4, "seed": null}"#;
+    let last = r#""token": {"id": 2, "text": "lo", "logprob": -0.1, "special": false}"#;
+    // As the server writes it, and with the repetition first.
+    for last in [
+        format!(r#"{{"index": 2, {last}, "generated_text": "Hello", {details}}}"#),
+        format!(r#"{{"generated_text": "Hello", {details}, "index": 2, {last}}}"#),
+    ] {
+        let stream = format!("data: {first}\n\ndata: {last}\n\n");
+        let (_, facts) = read_answer(&TgiGenerate, STREAM, &stream);
+        assert_eq!((facts.usage, facts.output_bytes, facts.finished), (usage(4, 2), 5, true));
+    }
     let whole = json!({"generated_text": "Hello", "details": {"finish_reason": "length", "generated_tokens": 2,
         "prefill": [{"id": 1, "text": "a"}, {"id": 2, "text": "b"}], "tokens": [{"id": 1, "text": "Hello"}],
         "best_of_sequences": [{"generated_text": "Howdy", "generated_tokens": 2}]}});
