@@ -1,4 +1,4 @@
-/// The kind of credential that a [`Principal`] was known by.
+/// The kind of credential that a [`Principal`](super::Principal) was known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthenticationMethod {
