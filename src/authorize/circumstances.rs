@@ -2,7 +2,7 @@ use super::places;
 use super::{AccessRequest, Device, Environment, PayloadSummary, Policies, Resource};
 use crate::exchange::{Exchange, RequestPayload};
 use crate::payload::{FieldClass, Findings, Node, Role, tools};
-use crate::principal::Principal;
+use crate::principal::{PlanName, Principal};
 use crate::refusal::{Refusal, escaped};
 use crate::route::{Access, BodyKind, ResourceKind, Route};
 use http::request;
@@ -192,7 +192,7 @@ impl Circumstances {
             time: self.exchange.started(),
             client: self.exchange.client(),
             device: self.device.as_ref(),
-            plan: self.plan.as_deref().or(self.principal.plan().map(|plan| plan.as_str())),
+            plan: self.plan.as_deref().or(self.principal.plan().map(PlanName::as_str)),
             payload,
         }
     }

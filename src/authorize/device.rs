@@ -2,7 +2,7 @@ use super::Device;
 use crate::exchange::{Exchange, peer_socket};
 use crate::principal::{ClaimValue, ClientAddress, Network, Principal, WorkloadPattern};
 use crate::refusal::{Refusal, RefusalKind};
-use http::{HeaderName, request};
+use http::{HeaderName, HeaderValue, request};
 use std::fmt;
 use std::sync::Arc;
 
@@ -109,7 +109,7 @@ impl DeviceRules {
         if !peer.is_some_and(|peer| proxies.iter().any(|network| network.contains(peer.ip()))) {
             return Ok(None);
         }
-        match values.iter().map(|value| value.as_bytes()).collect::<Vec<_>>()[..] {
+        match values.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>()[..] {
             [] => Ok(None),
             [b"managed"] => Ok(Some(Device::new(true, "proxy"))),
             [b"unmanaged"] => Ok(Some(Device::new(false, "proxy"))),

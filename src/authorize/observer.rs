@@ -82,7 +82,7 @@ impl WatchTools {
             if !called.is_empty() {
                 match self.judge(called) {
                     Judged::Now(verdict) => self.decided(&verdict)?,
-                    later => {
+                    later @ Judged::Later { .. } => {
                         self.pending = Some(Box::pin(later.verdict()));
                         self.held.push_front(event);
                         break;

@@ -25,10 +25,11 @@ pub(super) fn named(
         let before = all.len();
         let mut add = |id: Cow<'_, str>| all.push(Resource::new(kind.clone(), id.into_owned()));
         match place.place() {
-            Place::Path(name) => match segment(route.pattern(), uri.path(), name) {
-                Some(text) => add(unescape(text, false).ok_or_else(|| malformed(kind, "the path"))?),
-                None => {}
-            },
+            Place::Path(name) => {
+                if let Some(text) = segment(route.pattern(), uri.path(), name) {
+                    add(unescape(text, false).ok_or_else(|| malformed(kind, "the path"))?);
+                }
+            }
             Place::Query(name) => {
                 for pair in uri.query().unwrap_or_default().split('&') {
                     let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -87,12 +88,9 @@ fn segment<'p>(pattern: &str, path: &'p str, name: &str) -> Option<&'p str> {
     let mut rest = path.strip_prefix('/')?;
     for wanted in pattern.strip_prefix('/')?.split('/') {
         let (held, behind) = rest.split_once('/').unwrap_or((rest, ""));
-        let (before, parameter) = match wanted.split_once('{') {
-            Some((before, parameter)) => (before, parameter),
-            None => {
-                rest = behind;
-                continue;
-            }
+        let Some((before, parameter)) = wanted.split_once('{') else {
+            rest = behind;
+            continue;
         };
         let (parameter, after) = parameter.split_once('}')?;
         match parameter.strip_prefix('*') {

@@ -203,16 +203,17 @@ impl Rules {
         match self.permits.iter().any(may_permit) {
             true => None,
             false => {
-                let reasons: Vec<String> = self
-                    .permits
-                    .iter()
-                    .filter_map(|rule| Some(format!("{} {}", rule.name, rule.condition.missing(&facts)?)))
-                    .take(TOLD)
-                    .collect();
+                let reasons: Vec<String> = self.early_reasons(&facts).take(TOLD).collect();
                 let cause = format!("no rule of {} permits anything here; {}", self.name, reasons.join("; "));
                 Some(Verdict::no_match().because(cause))
             }
         }
+    }
+
+    /// Why no rule can permit anything, whatever the body.
+    fn early_reasons<'r>(&'r self, facts: &'r Facts<'r, '_>) -> impl Iterator<Item = String> + 'r {
+        let reason = |rule: &Rule| Some(format!("{} {}", rule.name, rule.condition.missing(facts)?));
+        self.permits.iter().filter_map(reason)
     }
 
     fn all(&self) -> impl Iterator<Item = &Rule> {
@@ -261,6 +262,10 @@ impl Policy for RulePolicy {
     }
 
     fn explain(&self, request: &AccessRequest<'_>) -> Vec<String> {
+        if request.environment.payload.is_none() {
+            let facts = Facts::of(request);
+            return self.0.early_reasons(&facts).map(|reason| format!("the request: {reason}")).collect();
+        }
         let things: Vec<Option<&Resource<'_>>> = match request.resources {
             [] => vec![None],
             all => all.iter().map(Some).collect(),
