@@ -37,7 +37,7 @@ impl CacheScopes {
 
     /// Adds this field, too, to every request of an API that has it at its top with the class
     /// [`Identity`](FieldClass::Identity): `cache_salt` for vLLM, whose prefix cache all requests without one share; `user`.
-    pub fn add(mut self, field: impl Into<Box<str>>) -> Self {
+    pub fn add_field(mut self, field: impl Into<Box<str>>) -> Self {
         let mut added = self.added.to_vec();
         added.push(field.into());
         self.added = added.into();

@@ -4,7 +4,11 @@ use super::*;
 use portcullis::protect::CacheScopes;
 
 fn scoped(world: &World) -> Gate {
-    world.plain().cache_scopes(CacheScopes::new(&secret('c')).unwrap().add("cache_salt")).build().unwrap()
+    world
+        .plain()
+        .cache_scopes(CacheScopes::new(&secret('c')).unwrap().add_field("cache_salt"))
+        .build()
+        .unwrap()
 }
 
 #[tokio::test]

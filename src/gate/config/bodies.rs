@@ -49,7 +49,7 @@ pub(super) struct Bodies {
 impl Bodies {
     pub(super) fn read(
         source: &Source,
-        models: Vec<Spanned<ModelSection>>,
+        models: &[Spanned<ModelSection>],
         references: Option<ReferencesSection>,
         scopes: Option<CacheScopesSection>,
     ) -> Result<Self, ConfigError> {
@@ -82,7 +82,7 @@ impl Bodies {
             let secret = secret(config, &section.key_file)?;
             let scopes =
                 CacheScopes::new(&secret).map_err(|error| refused(config, &section.key_file, &error))?;
-            let scopes = section.add.iter().fold(scopes, |scopes, field| scopes.add(field.as_str()));
+            let scopes = section.add.iter().fold(scopes, |scopes, field| scopes.add_field(field.as_str()));
             builder = builder.cache_scopes(scopes);
         }
         Ok(builder)
@@ -90,13 +90,10 @@ impl Bodies {
 }
 
 /// Names the first model that cannot join those above it.
-fn catalog(
-    source: &Source,
-    sections: Vec<Spanned<ModelSection>>,
-) -> Result<Option<ModelCatalog>, ConfigError> {
+fn catalog(source: &Source, sections: &[Spanned<ModelSection>]) -> Result<Option<ModelCatalog>, ConfigError> {
     let mut models: Vec<Model> = Vec::with_capacity(sections.len());
     let mut catalog = None;
-    for section in &sections {
+    for section in sections {
         let ModelSection { name, aliases, fine_tunes } = section.get_ref();
         let mut model = Model::new(name.get_ref().as_str());
         let mut parts: Vec<(Range<usize>, Model)> = vec![(name.span(), model.clone())];

@@ -237,7 +237,7 @@ impl Config {
             routes,
             policy,
             plans,
-            bodies: bodies::Bodies::read(&source, file.models, file.references, file.cache_scopes)?,
+            bodies: bodies::Bodies::read(&source, &file.models, file.references, file.cache_scopes)?,
             points: points::DecisionPoints::read(&source, file.cedar, file.authzen)?,
             default_plan: file.default_plan.map(Spanned::into_inner),
             output_cap: file.output_cap.map(|count| count.0),
