@@ -1,6 +1,6 @@
 use super::{
-    Actor, ActorChain, Application, AuthenticationMethod, Credential, PlanName, PresentedCredential, RoleSet,
-    ScopeSet, Subject, TenantId, Withheld, Workload, WorkloadId,
+    Actor, ActorChain, Application, Credential, PlanName, PresentedCredential, RoleSet, ScopeSet, Subject,
+    TenantId, Withheld, Workload, WorkloadId,
 };
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ impl Principal {
 
     /// The same principal, whose credential was checked in another way.
     #[cfg(feature = "fetch")]
-    pub(crate) fn known_by(mut self, method: AuthenticationMethod) -> Self {
+    pub(crate) fn known_by(mut self, method: super::AuthenticationMethod) -> Self {
         Arc::make_mut(&mut self.facts).credential.method = method;
         self
     }
