@@ -172,10 +172,12 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
     const MINUTE: Duration = Duration::from_secs(60);
 
+    /// The names of the keys as they are published: the one that signs, the next, and those before.
     fn names(keys: &Keys) -> Vec<String> {
-        let published: serde_json::Value = serde_json::from_str(&keys.jwks()).unwrap();
-        let keys = published["keys"].as_array().unwrap();
-        keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+        let set: serde_json::Value = serde_json::from_str(&keys.jwks()).unwrap();
+        let set = set["keys"].as_array().unwrap();
+        assert_eq!(set.len(), keys.snapshot().keys().len(), "what is believed here is what is published");
+        set.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
     }
 
     #[test]
@@ -195,6 +197,5 @@ mod tests {
         clock.advance(24 * HOUR);
         let third = names(&keys);
         assert_eq!((third.len(), &third[0], &third[2]), (3, &second[1], &second[0]));
-        assert!(keys.jwks().contains(third[1].as_str()));
     }
 }
