@@ -108,7 +108,7 @@ async fn one_revocation_at_the_root_ends_what_was_exchanged_for_it() {
         |list| list.revoke_session("https://login.test", "session", far()).unwrap(),
         |list| list.revoke_subject(&Subject::new("https://login.test", "u-alice")).unwrap(),
         |list| {
-            list.revoke_subject_before(&Subject::new("https://login.test", "u-alice"), now(), far()).unwrap()
+            list.revoke_subject_before(&Subject::new("https://login.test", "u-alice"), now(), far()).unwrap();
         },
         |list| list.revoke_issuer_before("https://login.test", now(), far()).unwrap(),
         |list| list.revoke_key_name("https://login.test", "k").unwrap(),

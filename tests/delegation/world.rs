@@ -144,7 +144,7 @@ pub(crate) fn handler()
             "scopes": who.scopes().iter().collect::<Vec<_>>(),
             "roles": who.roles().iter().collect::<Vec<_>>(),
             "machine": who.workload().map(|workload| workload.id().as_str()),
-            "plan": who.plan().map(|plan| plan.as_str()),
+            "plan": who.plan().map(portcullis::principal::PlanName::as_str),
         });
         let response = Response::builder().header("content-type", "application/json");
         std::future::ready(Ok(response.body(Full::from(body.to_string())).unwrap()))
