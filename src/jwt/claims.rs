@@ -221,6 +221,10 @@ impl<'d> Claims<'d> {
             }
             _ => return Err(JwtErrorKind::MalformedClaim("aud").into()),
         };
+        // Whoever else it is addressed to could show it here.
+        if issuer.one_audience && audience.kind() == Kind::Array && audience.items().nth(1).is_some() {
+            return Err(JwtErrorKind::WrongAudience.into());
+        }
         if found { Ok(()) } else { Err(JwtErrorKind::WrongAudience.into()) }
     }
 
