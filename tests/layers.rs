@@ -7,7 +7,7 @@ use http::Request;
 use portcullis::Gate;
 use portcullis::audit::{AuditLayer, AuditLog, WhenFull};
 use portcullis::authorize::models::ResolveModelLayer;
-use portcullis::authorize::rules::{model_in, scope, tool_in};
+use portcullis::authorize::rules::{model_in, plan, tool_in};
 use portcullis::authorize::{Decided, EnforcePolicyLayer, Policies, RulePolicy, Verdict, policy_fn};
 use portcullis::authorize::{Model, ModelCatalog};
 use portcullis::exchange::{Context, Stage};
@@ -155,25 +155,29 @@ fn authorize_layer() {
 #[test]
 fn enforce_policy_layer() {
     let world = world();
-    let (routes, read, jwt) = (world.routes(), world.read(), world.jwt());
+    let (routes, read, jwt, authorize) = (world.routes(), world.read(), world.jwt(), world.authorize());
     let rules = RulePolicy::builder("test")
-        .permit("callers", scope("generate:invoke").and(model_in([""])))
+        .permit("callers", plan("wide").and(model_in([""])))
         .permit("tools", tool_in(["search"]));
     let policies = || Policies::new().policy(rules.clone().build().unwrap());
     let enforce = EnforcePolicyLayer::builder(policies()).context(world.context.clone()).build();
     let asked = policy_fn("asked", |_| Decided::later(async { Verdict::permit() }));
     let later = EnforcePolicyLayer::builder(policies().policy(asked)).context(world.context.clone()).build();
     let nobody = EnforcePolicyLayer::builder(Policies::new()).context(world.context.clone()).build();
-    let model = world.clone();
+    let (bob, model) = (world.clone(), world.clone());
     let suite = suite(&world, "EnforcePolicyLayer")
-        .refused(RefusalKind::Forbidden, with(&world, "models:read"))
+        .refused(RefusalKind::Forbidden, move || {
+            let bob = bob.issuer.credential("bob").audience(common::AUDIENCE).scope("generate:invoke");
+            common::request("/generate", &bob.sign(), PROMPT)
+        })
         .refused(RefusalKind::Forbidden, move || {
             model.request("/generate", r#"{"prompt": "say-a-word", "model": "large"}"#)
         });
-    suite.check(|probe| routes.layer(jwt.layer(read.layer(enforce.layer(probe)))));
-    suite.check(|probe| routes.layer(jwt.layer(read.layer(later.layer(probe)))));
-    suite.check_refused(|probe| routes.layer(jwt.layer(read.layer(nobody.layer(probe)))));
-    suite.check_alone(|probe| routes.layer(jwt.layer(enforce.layer(read.layer(probe)))));
+    suite.check(|probe| routes.layer(jwt.layer(authorize.layer(read.layer(enforce.layer(probe))))));
+    suite.check(|probe| routes.layer(jwt.layer(authorize.layer(read.layer(later.layer(probe))))));
+    suite.check_refused(|probe| routes.layer(jwt.layer(authorize.layer(read.layer(nobody.layer(probe))))));
+    suite.check_alone(|probe| routes.layer(jwt.layer(authorize.layer(enforce.layer(read.layer(probe))))));
+    suite.check_alone(|probe| routes.layer(jwt.layer(read.layer(enforce.layer(probe)))));
     suite.check_alone(|probe| routes.layer(read.layer(enforce.layer(probe))));
     suite.check_alone(|probe| read.layer(enforce.layer(probe)));
 }

@@ -77,7 +77,10 @@ impl DeviceRules {
             return Ok(device.clone());
         }
         let told = self.told_by_proxy(parts)?;
-        let device = self.shown(exchange).or_else(|| self.claimed(principal)).or(told);
+        let device = match self.shown(exchange) {
+            Some(device) => Some(device),
+            None => self.claimed(principal)?.or(told),
+        };
         parts.extensions.insert(Found(device.clone()));
         Ok(device)
     }
@@ -95,10 +98,14 @@ impl DeviceRules {
         is_managed.then(|| Device::new(true, "certificate").called(workload.id().as_str()))
     }
 
-    fn claimed(&self, principal: &Principal) -> Option<Device> {
-        let (pointer, value) = self.claim.as_ref()?;
-        let held = principal.claims().get(pointer)?;
-        Some(Device::new(held == value, "claim"))
+    fn claimed(&self, principal: &Principal) -> Result<Option<Device>, Refusal> {
+        let Some((pointer, value)) = &self.claim else { return Ok(None) };
+        if principal.claims().is_unread(pointer) {
+            return Err(Refusal::misconfigured(format!(
+                "the claim {pointer}, by which managed devices are known, was not looked for: name it in keep_claims of VerifyJwtLayer"
+            )));
+        }
+        Ok(principal.claims().get(pointer).map(|held| Device::new(held == value, "claim")))
     }
 
     fn told_by_proxy(&self, parts: &mut request::Parts) -> Result<Option<Device>, Refusal> {

@@ -4,7 +4,7 @@ use super::observer::WatchTools;
 use super::permit::Asked;
 use super::set::{FORBIDDEN, Judged, is_refusal_of_rights, settle};
 use super::{Decided, Policies, Verdict};
-use crate::exchange::{Check, Exchange, Later, Stage, Step, StepId};
+use crate::exchange::{Check, Exchange, Later, Permit, Stage, Step, StepId};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::ResourceKind;
 use http::request;
@@ -28,6 +28,10 @@ impl Step for EnforcePolicy {
             Ok(None) => return Check::Skip,
             Err(refusal) => return Check::Refuse(refusal),
         };
+        if !exchange.has_permit(Permit::RouteAsked) {
+            return Check::Refuse(Refusal::stacked_wrongly(LAYER, "AuthorizeLayer"));
+        }
+        exchange.note_permit(Permit::PolicyAsked);
         parts.extensions.insert(Asked::new(self.policies.clone(), circumstances.clone()));
         let (judged, tried) = {
             let resources = circumstances.resources(&self.policies);
@@ -76,6 +80,7 @@ fn conclude(
     if policies.governs(&ResourceKind::Tool) {
         exchange.observe(Stage::Authorize, WatchTools::new(policies.clone(), circumstances))?;
     }
+    exchange.note_permit(Permit::Policy);
     Ok(())
 }
 

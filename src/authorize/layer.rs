@@ -46,9 +46,10 @@ impl AuthorizeLayerBuilder {
         self
     }
 
-    /// Refuses at once what the policies will refuse in any case. The whole decision is made by [`EnforcePolicyLayer`], which must
-    /// stand inside.
-    pub(crate) fn refuse_early(mut self, policies: Policies) -> Self {
+    /// Refuses at once what these policies will refuse in any case, and lets callers in on routes that are
+    /// [`by_policy`](crate::route::Route::by_policy). The whole decision is made by an [`EnforcePolicyLayer`] of the same policies, which must stand
+    /// inside: an answer by a route that is `by_policy` goes nowhere without it.
+    pub fn policies(mut self, policies: Policies) -> Self {
         self.policies = Some(policies);
         self
     }

@@ -43,6 +43,8 @@ mod request;
 pub mod rules;
 mod set;
 mod step;
+#[cfg(any(feature = "authzen", feature = "cedar"))]
+mod telling;
 #[cfg(test)]
 mod tests;
 

@@ -1,11 +1,12 @@
 use super::Policies;
 use super::circumstances::Circumstances;
+use super::set::FORBIDDEN;
 use super::step::Authorize;
 use super::{Judged, Resource};
 use crate::body::CheckedBody;
-use crate::exchange::{Check, Context as StackContext, Exchange, Ran, StepId};
+use crate::exchange::{Check, Context as StackContext, Exchange};
 use crate::principal::Principal;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, RefusalKind};
 use crate::route::Route;
 use http::{Request, Response, request};
 use pin_project_lite::pin_project;
@@ -18,7 +19,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 /// Proof that the request was authorized: by the scopes of its route, and by the policies where there are some. Nothing
-/// outside of this crate can make one.
+/// outside of this crate can make one: it does not go by the record, which layers of a host may write. A request that is only
+/// observed and would have been refused has none.
 ///
 /// An axum handler takes it as an extractor, which refuses where the layers did not run. A tower service demands it in its
 /// type, so that it does not compile without [`HandPermitLayer`] in front:
@@ -72,15 +74,17 @@ impl Authorized {
     /// The proof, if the layers ran and let the request pass.
     ///
     /// # Errors
-    /// When they did not run; the refusal's cause says what to do.
+    /// When they did not run, or would have refused a request that is only observed; the refusal's cause says what to do.
     pub fn of(parts: &request::Parts) -> Result<Self, Refusal> {
         let missing = || Refusal::stacked_wrongly("what demands Authorized", "AuthorizeLayer");
         let exchange = Exchange::of(parts).ok_or_else(missing)?.clone();
-        let ran = exchange.record(|record| [record.ran(StepId::Authorize), record.ran(StepId::Policy)]);
-        let permits = |ran: &Ran| matches!(ran, Ran::Passed | Ran::WouldRefuse);
-        // A step that is not stacked says nothing; one that was skipped, on an open route, authorized nobody.
-        if !ran.iter().any(permits) || !ran.iter().all(|ran| permits(ran) || *ran == Ran::Off) {
-            return Err(missing());
+        if !exchange.is_authorized() {
+            return Err(match exchange.is_observed() {
+                true => Refusal::new(RefusalKind::Forbidden, FORBIDDEN).cause(
+                    "the gate only observes this request, which it would have refused: what demands Authorized gets no proof",
+                ),
+                false => missing(),
+            });
         }
         let principal = exchange.principal().ok_or_else(missing)?.clone();
         Ok(Self { exchange, principal, asked: parts.extensions.get().cloned() })

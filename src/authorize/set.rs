@@ -129,8 +129,9 @@ impl Policies {
         })
     }
 
-    /// The claims that must be kept of credentials.
-    pub(crate) fn claims(&self) -> Vec<Arc<str>> {
+    /// The claims that must be kept of credentials; see [`VerifyJwtLayerBuilder::keep_claims`](crate::jwt::VerifyJwtLayerBuilder::keep_claims).
+    /// A gate keeps them by itself. Where they are not looked for, what reads them is an error.
+    pub fn claims(&self) -> Vec<Arc<str>> {
         let of_devices = self.devices.claim_pointer().cloned();
         self.all().flat_map(Policy::claims).chain(of_devices).collect()
     }

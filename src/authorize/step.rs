@@ -1,5 +1,5 @@
 use crate::clock::HighWater;
-use crate::exchange::{Check, Exchange, Step, StepId};
+use crate::exchange::{Check, Exchange, Permit, Step, StepId};
 use crate::principal::Right;
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{Access, Route};
@@ -34,10 +34,15 @@ impl Step for Authorize {
                  require a scope",
             ));
         }
-        match (self.enter(route, exchange), &self.policies) {
+        exchange.note_permit(Permit::RouteAsked);
+        let check = match (self.enter(route, exchange), &self.policies) {
             (Check::Permit, Some(policies)) => self.refuse_early(policies, parts, exchange).into(),
             (check, _) => check,
+        };
+        if matches!(check, Check::Permit) {
+            exchange.note_permit(Permit::Route);
         }
+        check
     }
 }
 

@@ -49,8 +49,8 @@ pub use record::{
     StepId, UnreadFacts, UsageFacts,
 };
 pub use service::{Checked, CheckedFuture, StepLayer};
-pub(crate) use slot::Opened;
 #[cfg(feature = "sts")]
 pub(crate) use slot::client_request_id;
 pub use slot::{Exchange, RequestPayload};
+pub(crate) use slot::{Opened, Permit};
 pub use step::{Check, Decision, Later, Step};

@@ -235,6 +235,12 @@ impl Run {
         if let Some(opened) = &self.opened {
             if self.exchange.is_refused_by(&response) {
                 opened.close(End::Refused);
+            } else if self.exchange.lacks_policy() {
+                let refusal = Refusal::misconfigured(
+                    "the route is by_policy, and no policy was asked: stack EnforcePolicyLayer inside of AuthorizeLayer",
+                );
+                response = self.exchange.refuse(refusal).map(CheckedBody::refused);
+                opened.close(End::Refused);
             } else if opened.is_unwatched() {
                 let refusal = Refusal::misconfigured(match self.exchange.is_refused() {
                     true => "a middleware replaced the refusal of a layer by a response of its own",

@@ -1,5 +1,8 @@
 mod connection;
 mod payload;
+mod permit;
+
+pub(crate) use permit::Permit;
 
 use super::observer::{AnswerObserver, End, Stage};
 use super::pipeline::{Observers, Pipeline};
@@ -37,6 +40,7 @@ struct Inner {
     peer: OnceLock<PeerFacts>,
     machine: OnceLock<connection::Machine>,
     principal: OnceLock<Principal>,
+    permits: permit::Permits,
     state: Mutex<State>,
 }
 
@@ -92,6 +96,7 @@ impl Exchange {
             peer: OnceLock::new(),
             machine: OnceLock::new(),
             principal: OnceLock::new(),
+            permits: permit::Permits::default(),
             state: Mutex::new(State {
                 phase: Phase::Open,
                 observers: Observers::default(),

@@ -280,7 +280,7 @@ impl GateBuilder {
         let mut authorize = AuthorizeLayer::builder();
         if !self.policies.is_empty() {
             jwt = jwt.keep_claims(self.policies.claims());
-            authorize = authorize.refuse_early(self.policies.clone());
+            authorize = authorize.policies(self.policies.clone());
         }
         if let Some(resource) = &self.resource {
             jwt = jwt.protected_resource(resource.clone());

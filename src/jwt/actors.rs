@@ -40,7 +40,8 @@ pub(super) fn party(node: Node<'_>, claim: &'static str, issuer: &Arc<str>) -> R
     })
 }
 
-/// What stands in [`ROOT`]. It is no secret, and gives no right: it only says by what else the credential may be revoked.
+/// What stands in [`ROOT`]. It is no secret. At a gate it gives no right, whichever issuer wrote it: it only says by what else the credential is
+/// revoked. An exchange knows users by it, and believes it of nobody but itself.
 pub(super) fn root(node: Node<'_>) -> Result<CredentialRoot, JwtError> {
     let malformed = || JwtError::from(JwtErrorKind::MalformedClaim(ROOT));
     let text = |member: &str| name(node.get(member), ROOT);

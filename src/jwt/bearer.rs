@@ -4,14 +4,23 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderVal
 use http::request::Parts;
 use memchr::memchr;
 
+use super::dpop::DPOP;
+
 /// Anthropic's header for the credential.
 pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Where clients of model providers put credentials, and proofs of them, that are none here without more.
+const FOREIGN: [HeaderName; 4] =
+    [API_KEY, DPOP, HeaderName::from_static("api-key"), HeaderName::from_static("x-goog-api-key")];
 
 /// Why a request shows no credential that could be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unfound {
-    /// There is none, or it is for another scheme than `Bearer`.
+    /// There is none.
     Absent,
+    /// Something is there that is not taken here: another scheme, nothing behind the scheme, a header for keys of others. It may speak
+    /// for somebody, so nobody else's rights apply in its place.
+    Foreign,
     /// There is more than one, so that two readers could take different ones.
     Several,
     /// It stands in the query, where every log on the way has read it.
@@ -49,10 +58,13 @@ pub(super) fn find(parts: &Parts, api_key_header: bool, dpop: bool) -> Result<Fo
         (Some(_), Some(_)) => return Err(Unfound::Several),
         (Some(value), None) => after_scheme(value.as_bytes(), dpop)?,
         (None, Some(value)) => (Scheme::Header, value.as_bytes()),
+        (None, None) if FOREIGN.iter().any(|name| parts.headers.contains_key(name)) => {
+            return Err(Unfound::Foreign);
+        }
         (None, None) => return Err(Unfound::Absent),
     };
     if credential.is_empty() {
-        return Err(Unfound::Absent);
+        return Err(Unfound::Foreign);
     }
     // Somebody on the way joined two headers into one (RFC 9110 §5.3). No credential has a comma.
     if memchr(b',', credential).is_some() {
@@ -81,7 +93,7 @@ fn after_scheme(value: &[u8], dpop: bool) -> Result<(Scheme, &[u8]), Unfound> {
     let scheme = match scheme {
         _ if scheme.eq_ignore_ascii_case(b"bearer") => Scheme::Bearer,
         _ if dpop && scheme.eq_ignore_ascii_case(b"dpop") => Scheme::Dpop,
-        _ => return Err(Unfound::Absent),
+        _ => return Err(Unfound::Foreign),
     };
     let start = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
     Ok((scheme, &rest[start..]))

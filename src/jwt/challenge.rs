@@ -54,7 +54,7 @@ impl Challenges {
     pub(super) fn unfound(&self, why: Unfound) -> Refusal {
         match why {
             // RFC 6750 §3: no error code where the client showed no credential at all.
-            Unfound::Absent => {
+            Unfound::Absent | Unfound::Foreign => {
                 let public = "send a bearer credential in the Authorization header";
                 Refusal::new(RefusalKind::MissingCredential, public).challenge(self.bare.clone())
             }

@@ -163,9 +163,10 @@ impl<'d> Claims<'d> {
             principal = principal
                 .roles(shared.roles(RoleSet::from_iter(roles.ok_or_else(|| malformed_at(pointer))?)));
         }
-        if !issuer.kept_claims.is_empty() {
-            principal = principal.claims(shared.claims(kept(document, &issuer.kept_claims)));
-        }
+        principal = principal.claims(match issuer.kept_claims.is_empty() {
+            true => crate::principal::Claims::read([]),
+            false => shared.claims(kept(document, &issuer.kept_claims)),
+        });
         Ok(Accepted { principal: principal.build(), confirmation, good_from, good_until })
     }
 
@@ -221,6 +222,10 @@ impl<'d> Claims<'d> {
             }
             _ => return Err(JwtErrorKind::MalformedClaim("aud").into()),
         };
+        // Whoever else it is addressed to could show it here.
+        if issuer.one_audience && audience.kind() == Kind::Array && audience.items().nth(1).is_some() {
+            return Err(JwtErrorKind::WrongAudience.into());
+        }
         if found { Ok(()) } else { Err(JwtErrorKind::WrongAudience.into()) }
     }
 
@@ -287,10 +292,10 @@ impl<'d> Claims<'d> {
     }
 }
 
-/// The claims at these pointers, as far as they are there. What is `null` is not.
+/// The claims at these pointers. What is `null` is not there.
 fn kept(document: &Document, pointers: &[Arc<str>]) -> crate::principal::Claims {
-    let at = |pointer: &Arc<str>| Some((pointer.clone(), value(document.at(pointer)?, true)?));
-    pointers.iter().filter_map(at).collect()
+    let at = |pointer: &Arc<str>| document.at(pointer).and_then(|node| value(node, true));
+    crate::principal::Claims::read(pointers.iter().map(|pointer| (pointer.clone(), at(pointer))))
 }
 
 /// What policies can compare. `None` for `null`.

@@ -62,6 +62,12 @@ impl TrustedIssuer {
         self
     }
 
+    /// The same issuer, whose credentials must be addressed to nobody else.
+    pub(crate) fn addressed_to_one(mut self) -> Self {
+        self.one_audience = true;
+        self
+    }
+
     /// The names that its credentials may be addressed to.
     pub(crate) fn audiences(&self) -> impl Iterator<Item = &str> {
         self.audiences.iter().map(|name| &**name)

@@ -28,6 +28,8 @@ const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct TrustedIssuer {
     pub(super) name: Arc<str>,
     pub(super) audiences: Vec<Box<str>>,
+    /// Whether `aud` must name one party only.
+    pub(super) one_audience: bool,
     pub(super) keys: Option<Arc<dyn KeySource>>,
     pub(super) algorithms: AlgorithmSet,
     pub(super) scope_claim: Option<Box<str>>,
@@ -48,6 +50,7 @@ impl TrustedIssuer {
         Self {
             name: issuer.into(),
             audiences: Vec::new(),
+            one_audience: false,
             keys: None,
             algorithms: AlgorithmSet::all(),
             scope_claim: None,

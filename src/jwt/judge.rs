@@ -68,7 +68,7 @@ impl Judge {
     pub(super) fn unfound(&self, why: Unfound) -> Refusal {
         let refusal = self.challenges.unfound(why);
         match (why, &self.dpop) {
-            (Unfound::Absent, Some(_)) => refusal.challenge(self.challenges.dpop("")),
+            (Unfound::Absent | Unfound::Foreign, Some(_)) => refusal.challenge(self.challenges.dpop("")),
             _ => refusal,
         }
     }
@@ -106,7 +106,7 @@ impl Judge {
         }
     }
 
-    /// Without a credential, a machine asks for itself where the route lets it.
+    /// Without any credential, a machine asks for itself where the route lets it.
     fn nobody(&self, exchange: &Exchange) -> Check {
         let is_optional = exchange.route().is_some_and(|route| route.is_subject_optional());
         match exchange.machine().filter(|_| is_optional) {
@@ -122,7 +122,7 @@ impl Judge {
         shown: &Result<Shown<'_>, Unfound>,
         exchange: &Exchange,
     ) -> Decision {
-        if !matches!(shown, Err(Unfound::Absent)) {
+        if !matches!(shown, Err(Unfound::Absent | Unfound::Foreign)) {
             let cause = "the host's login knows who asks, and a bearer credential came beside it";
             return Err(self.challenges.unfound(Unfound::Several).cause(cause));
         }

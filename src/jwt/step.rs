@@ -38,11 +38,19 @@ impl Step for VerifyJwt {
         if exchange.route().is_some_and(|route| matches!(route.access(), Access::Machines)) {
             return Check::Refuse(Refusal::stacked_wrongly("VerifyJwtLayer", "RequirePeerLayer"));
         }
-        let host = match &self.host {
-            Some(host) => host.authenticate(parts, exchange),
-            None => Authentication::Absent,
+        let (host, came_with_one) = match &self.host {
+            Some(host) => {
+                let came_with_one = !matches!(self.shown(parts), Err(Unfound::Absent));
+                (host.authenticate(parts, exchange), came_with_one)
+            }
+            None => (Authentication::Absent, false),
         };
-        let check = self.judge.judge(host, self.shown(parts), exchange);
+        let shown = match self.shown(parts) {
+            // The login took out what it does not know.
+            Err(Unfound::Absent) if came_with_one => Err(Unfound::Foreign),
+            shown => shown,
+        };
+        let check = self.judge.judge(host, shown, exchange);
         self.take_credential(parts, exchange);
         check
     }
@@ -69,7 +77,7 @@ impl VerifyJwt {
     /// Two credentials could say two things, and only one of them would have been looked at.
     fn without_credential(&self, parts: &request::Parts) -> Check {
         match self.shown(parts) {
-            Err(Unfound::Absent) => Check::Skip,
+            Err(Unfound::Absent | Unfound::Foreign) => Check::Skip,
             _ => Check::Refuse(self.judge.unfound(Unfound::Several).cause(
                 "the certificate says who asks, and a bearer credential came beside it: the client leaves it out",
             )),

@@ -51,7 +51,6 @@ mod people;
 mod proxy;
 mod rules;
 mod step;
-mod verified;
 
 pub use error::{PeerError, PeerErrorKind};
 pub use header::{CertificateHeader, CertificateHeaderError};

@@ -1,10 +1,10 @@
-use super::verified::Verified;
 use super::{CertificateHeader, CertificateHeaderError, PeerError, PeerRules, PersonRule};
 use crate::clock::UnixTime;
 use crate::exchange::{Check, Exchange, ForwardedCertificates, PeerFacts, Step, StepId, peer_socket};
 use crate::principal::{PeerCertificate, Principal, Revocations, Workload, WorkloadId};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{Access, Route};
+use crate::trust::Verified;
 use aws_lc_rs::digest::{Context, SHA256};
 use http::{HeaderMap, request};
 use std::hash::{BuildHasher, RandomState};
@@ -139,8 +139,9 @@ impl RequirePeer {
     /// Whether the bundles, which may have changed since the handshake, still vouch for it.
     fn check_connection(&self, certificate: &PeerCertificate, now: UnixTime) -> Result<(), Refusal> {
         let Some(again) = &self.again else { return Ok(()) };
-        let found = again.find(*certificate.fingerprint(), now, || certificate.chain().collect());
-        found.map(drop).map_err(|error| invalid(format!("{error}, by the bundles in force now")))
+        again
+            .check(certificate, now)
+            .map_err(|error| invalid(format!("{error}, by the bundles in force now")))
     }
 
     fn check_holds(

@@ -3,12 +3,26 @@ use std::sync::Arc;
 
 /// Claims of the credential that policies name, beside those that the rest of a [`Principal`](super::Principal) is made of.
 /// Only what some policy asks for is kept. Cheap to clone.
+///
+/// That there is no value can have three reasons: the credential has no such claim, an actor lacks it so that it
+/// [is withheld](Self::is_withheld), or nobody [looked for it](Self::is_unread).
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Claims(Option<Arc<Kept>>);
+pub struct Claims {
+    kept: Option<Arc<Kept>>,
+    /// Whether the credential may have others, which nobody looked for.
+    partial: bool,
+}
 
 /// By pointer, sorted.
 #[derive(PartialEq, Eq, Hash)]
-struct Kept(Box<[(Arc<str>, ClaimValue)]>);
+struct Kept(Box<[(Arc<str>, Held)]>);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Held {
+    Value(ClaimValue),
+    Absent,
+    Withheld,
+}
 
 /// The value of a claim.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,45 +43,94 @@ pub enum ClaimValue {
 impl Claims {
     /// The value of the claim at this pointer (RFC 6901).
     pub fn get(&self, pointer: &str) -> Option<&ClaimValue> {
-        let Kept(all) = self.0.as_deref()?;
-        let place = all.binary_search_by(|(held, _)| (**held).cmp(pointer)).ok()?;
-        Some(&all[place].1)
+        match self.find(pointer)? {
+            Held::Value(value) => Some(value),
+            Held::Absent | Held::Withheld => None,
+        }
+    }
+
+    /// Whether nobody looked for this claim, so that the credential may have it all the same. Claims of JWTs and of introspection are looked
+    /// for when a policy of the gate reads them, or by [`keep_claims`](crate::jwt::VerifyJwtLayerBuilder::keep_claims); principals that a host
+    /// makes itself have the claims that it gives them, and no others.
+    pub fn is_unread(&self, pointer: &str) -> bool {
+        self.partial && self.find(pointer).is_none()
+    }
+
+    /// Whether the credential has this claim, and it does not count because an actor lacks it; see
+    /// [`ActorRule::claims`](super::ActorRule::claims).
+    pub fn is_withheld(&self, pointer: &str) -> bool {
+        matches!(self.find(pointer), Some(Held::Withheld))
     }
 
     /// Every claim that is kept, by its pointer.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ClaimValue)> {
-        self.0.iter().flat_map(|kept| &kept.0).map(|(pointer, value)| (&**pointer, value))
+        self.all().filter_map(|(pointer, held)| match held {
+            Held::Value(value) => Some((&**pointer, value)),
+            Held::Absent | Held::Withheld => None,
+        })
     }
 
     /// Whether none is kept.
     pub fn is_empty(&self) -> bool {
-        self.0.is_none()
+        self.iter().next().is_none()
+    }
+
+    /// Those that were looked for in a credential, with what was found.
+    pub(crate) fn read(found: impl IntoIterator<Item = (Arc<str>, Option<ClaimValue>)>) -> Self {
+        let held = |value: Option<ClaimValue>| value.map_or(Held::Absent, Held::Value);
+        Self::of(found.into_iter().map(|(pointer, value)| (pointer, held(value))).collect(), true)
+    }
+
+    /// The same claims, of which these do not count.
+    pub(super) fn withholding(&self, pointers: &[&str]) -> Self {
+        let held = |(pointer, held): &(Arc<str>, Held)| match pointers.contains(&&**pointer) {
+            true => (pointer.clone(), Held::Withheld),
+            false => (pointer.clone(), held.clone()),
+        };
+        Self::of(self.all().map(held).collect(), self.partial)
     }
 
     /// These claims and one more, or another value for it.
     pub(crate) fn with(self, pointer: Arc<str>, value: ClaimValue) -> Self {
-        let mut all: Vec<_> = self.0.iter().flat_map(|kept| kept.0.iter().cloned()).collect();
+        let mut all: Vec<_> = self.all().cloned().collect();
         all.retain(|(held, _)| *held != pointer);
-        all.push((pointer, value));
-        all.into_iter().collect()
+        all.push((pointer, Held::Value(value)));
+        Self::of(all, self.partial)
     }
 
     /// The bytes that the claims take, if nobody shares them.
     pub(crate) fn own_text(&self) -> usize {
-        match &self.0 {
+        let text = |held: &Held| match held {
+            Held::Value(value) => value.own_text(),
+            Held::Absent | Held::Withheld => 0,
+        };
+        match &self.kept {
             Some(kept) if Arc::strong_count(kept) == 1 => {
-                32 + kept.0.iter().map(|(_, value)| 40 + value.own_text()).sum::<usize>()
+                32 + kept.0.iter().map(|(_, held)| 40 + text(held)).sum::<usize>()
             }
             _ => 0,
         }
+    }
+
+    fn of(mut all: Vec<(Arc<str>, Held)>, partial: bool) -> Self {
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Self { kept: (!all.is_empty()).then(|| Arc::new(Kept(all.into()))), partial }
+    }
+
+    fn find(&self, pointer: &str) -> Option<&Held> {
+        let Kept(all) = self.kept.as_deref()?;
+        let place = all.binary_search_by(|(held, _)| (**held).cmp(pointer)).ok()?;
+        Some(&all[place].1)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &(Arc<str>, Held)> {
+        self.kept.iter().flat_map(|kept| &kept.0)
     }
 }
 
 impl FromIterator<(Arc<str>, ClaimValue)> for Claims {
     fn from_iter<I: IntoIterator<Item = (Arc<str>, ClaimValue)>>(claims: I) -> Self {
-        let mut all: Vec<_> = claims.into_iter().collect();
-        all.sort_by(|(one, _), (other, _)| one.cmp(other));
-        if all.is_empty() { Self::default() } else { Self(Some(Arc::new(Kept(all.into())))) }
+        Self::of(claims.into_iter().map(|(pointer, value)| (pointer, Held::Value(value))).collect(), false)
     }
 }
 

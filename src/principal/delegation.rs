@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use thiserror::Error;
 
+const EVERY_RIGHT: ActorRights<'static> = ActorRights { scopes: None, roles: None, claims: None };
+
 /// The most that a credential may name, whatever is set.
 pub(crate) const MOST_ACTORS: usize = 8;
 
@@ -13,7 +15,9 @@ pub(crate) const MOST_ACTORS: usize = 8;
 /// 1. Every actor of a credential must be known: by a rule, or by the [directory](Self::directory).
 /// 2. The current actor must be the machine whose certificate the connection has shown, by the patterns of its rule. A delegated
 ///    credential that was stolen is of no use elsewhere.
-/// 3. What counts are the subject's rights that every actor has, too. `act` carries no rights: those of the actors stand here.
+/// 3. What counts are the subject's rights that every actor has, too: scopes, roles, and the claims that policies read, since a claim such as a
+///    department is a right as well. `act` carries no rights: those of the actors stand here. Tenant and plan stay the subject's: they say on
+///    whose account it goes.
 /// 4. No party comes twice, and the subject is none of its own actors.
 ///
 /// ```
@@ -54,6 +58,7 @@ pub struct ActorRule {
     anywhere: bool,
     scopes: ScopeSet,
     roles: RoleSet,
+    claims: Vec<Arc<str>>,
     every_right: bool,
 }
 
@@ -66,6 +71,7 @@ impl ActorRule {
             anywhere: false,
             scopes: ScopeSet::default(),
             roles: RoleSet::default(),
+            claims: Vec::new(),
             every_right: false,
         }
     }
@@ -88,6 +94,13 @@ impl ActorRule {
         self
     }
 
+    /// The claims of its subjects that count when it acts, by their pointers (RFC 6901); none unless set. To a rule that permits, one that
+    /// is withheld does not hold; a rule that forbids by it does.
+    pub fn claims<C: Into<Arc<str>>>(mut self, pointers: impl IntoIterator<Item = C>) -> Self {
+        self.claims = pointers.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Lets it come from any machine, and without a certificate: whoever holds a credential that names it is it.
     pub fn danger_from_anywhere(mut self) -> Self {
         self.anywhere = true;
@@ -107,8 +120,12 @@ impl ActorRule {
 
     fn rights(&self) -> ActorRights<'_> {
         match self.every_right {
-            true => ActorRights { scopes: None, roles: None },
-            false => ActorRights { scopes: Some(&self.scopes), roles: Some(&self.roles) },
+            true => EVERY_RIGHT,
+            false => ActorRights {
+                scopes: Some(&self.scopes),
+                roles: Some(&self.roles),
+                claims: Some(&self.claims),
+            },
         }
     }
 
@@ -132,7 +149,10 @@ impl ActorRule {
         if actor.id().is_empty() || actor.issuer().is_empty() {
             return Err("an actor has an issuer and an identifier; write both".to_owned());
         }
-        if self.scopes.is_empty() && self.roles.is_empty() && !self.every_right {
+        if let Some(claim) = self.claims.iter().find(|claim| !claim.starts_with('/')) {
+            return Err(format!("the actor {actor}: a claim is named by its pointer; write /{claim}"));
+        }
+        if self.scopes.is_empty() && self.roles.is_empty() && self.claims.is_empty() && !self.every_right {
             return Err(format!("the actor {actor} has no right, so that nothing passes by it: add scopes"));
         }
         Ok(())
@@ -200,8 +220,7 @@ impl Delegation {
         if let Some(current) = &rules[0] {
             current.check_workload(workload)?;
         }
-        let every_right = ActorRights { scopes: None, roles: None };
-        let rights = rules.iter().map(|rule| rule.as_ref().map_or(every_right, |rule| rule.rights()));
+        let rights = rules.iter().map(|rule| rule.as_ref().map_or(EVERY_RIGHT, |rule| rule.rights()));
         let rights: Vec<ActorRights<'_>> = rights.collect();
         Ok(narrow(principal, &rights))
     }

@@ -10,6 +10,8 @@ pub enum Right {
     Scope(Box<str>),
     /// A role.
     Role(Box<str>),
+    /// A claim that policies read, by its pointer (RFC 6901).
+    Claim(Box<str>),
 }
 
 impl fmt::Display for Right {
@@ -17,6 +19,7 @@ impl fmt::Display for Right {
         match self {
             Self::Scope(name) => write!(f, "scope {name}"),
             Self::Role(name) => write!(f, "role {name}"),
+            Self::Claim(pointer) => write!(f, "claim {pointer}"),
         }
     }
 }
@@ -36,6 +39,7 @@ pub struct Withheld {
 pub(super) struct ActorRights<'r> {
     pub(super) scopes: Option<&'r ScopeSet>,
     pub(super) roles: Option<&'r RoleSet>,
+    pub(super) claims: Option<&'r [Arc<str>]>,
 }
 
 /// What is left of the principal's rights when every actor must have them, too: the intersection, so that no actor adds one.
@@ -64,6 +68,16 @@ pub(super) fn narrow(principal: Principal, rights: &[ActorRights<'_>]) -> Princi
             keep(Right::Role((*role).into()), &holds)
         })
         .collect();
+    let hidden: Vec<&str> = principal
+        .claims()
+        .iter()
+        .map(|(pointer, _)| pointer)
+        .filter(|pointer| {
+            let is_it = |held: &Arc<str>| **held == **pointer;
+            let holds = |actor: &ActorRights<'_>| actor.claims.is_none_or(|held| held.iter().any(is_it));
+            !keep(Right::Claim((*pointer).into()), &holds)
+        })
+        .collect();
     if withheld.is_empty() {
         return principal;
     }
@@ -76,5 +90,9 @@ pub(super) fn narrow(principal: Principal, rights: &[ActorRights<'_>]) -> Princi
         true => principal.roles().clone(),
         false => roles.into_iter().collect(),
     };
-    principal.narrowed(scopes, roles, Arc::from(withheld))
+    let claims = match hidden.is_empty() {
+        true => principal.claims().clone(),
+        false => principal.claims().withholding(&hidden),
+    };
+    principal.narrowed(scopes, roles, claims, Arc::from(withheld))
 }

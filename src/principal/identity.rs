@@ -83,9 +83,15 @@ impl Principal {
     }
 
     /// The same principal, with no more rights than these.
-    pub(super) fn narrowed(mut self, scopes: ScopeSet, roles: RoleSet, withheld: Arc<[Withheld]>) -> Self {
+    pub(super) fn narrowed(
+        mut self,
+        scopes: ScopeSet,
+        roles: RoleSet,
+        claims: Claims,
+        withheld: Arc<[Withheld]>,
+    ) -> Self {
         let facts = Arc::make_mut(&mut self.facts);
-        (facts.scopes, facts.roles, facts.withheld) = (scopes, roles, withheld);
+        (facts.scopes, facts.roles, facts.claims, facts.withheld) = (scopes, roles, claims, withheld);
         self
     }
 
@@ -161,7 +167,7 @@ impl Principal {
         self.facts.may_act.as_deref()
     }
 
-    /// Other claims of its credential, of those that some policy reads.
+    /// Other claims of its credential, of those that some policy reads: of them, the ones that every actor has, too.
     pub fn claims(&self) -> &Claims {
         &self.facts.claims
     }

@@ -252,7 +252,8 @@ impl Route {
     }
 
     /// Lets in, beside users with the route's scopes, machines that ask for themselves, by their certificate alone and with no scope.
-    /// Which machines, say [`workloads`](Self::workloads); without them, all whom the gate lets in.
+    /// Which machines, say [`workloads`](Self::workloads); without them, all whom the gate lets in. A machine asks for itself when no credential
+    /// at all comes with its request: one that is not understood is refused, since it may speak for a user.
     pub fn subject_optional(mut self) -> Self {
         self.subject_optional = true;
         self

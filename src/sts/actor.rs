@@ -88,6 +88,12 @@ impl ActorClient {
         self
     }
 
+    /// Who it is in the end, at the exchange of that issuer.
+    pub(super) fn identity(&self, issuer: &Arc<str>) -> Actor {
+        let known_as = self.known_as.clone();
+        known_as.unwrap_or_else(|| Actor::new(Arc::clone(issuer), Arc::clone(&self.id)))
+    }
+
     pub(super) fn check(&self) -> Result<(), StsError> {
         let problem = |problem: &str| Err(setting(format!("actor {}", self.id), problem));
         if self.id.is_empty() || !self.id.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {

@@ -3,14 +3,16 @@ use super::error::setting;
 use super::keys::Keys;
 use super::record::{Recorder, Sink};
 use super::replay::Replays;
-use super::service::{Client, Desk, own_issuer};
+use super::service::{Client, Desk, jwks_url, metadata_path, own_issuer, path};
 use super::{ActorClient, ExchangeRecord, Sts, StsError};
 use crate::clock::{SharedClock, SystemClock};
 use crate::exchange::Context;
 use crate::jose::{Algorithm, SigningKey};
 use crate::jwt::examine::Examiner;
 use crate::jwt::{DpopRules, TrustedIssuer};
-use crate::principal::{Actor, Revocations};
+use crate::principal::Revocations;
+#[cfg(feature = "tls")]
+use crate::trust::{TrustBundles, Verified};
 use http::Uri;
 use std::io;
 use std::sync::Arc;
@@ -37,6 +39,9 @@ pub struct StsBuilder {
     key: Option<SigningKey>,
     revocations: Option<Revocations>,
     sink: Option<Sink>,
+    without_audit: bool,
+    #[cfg(feature = "tls")]
+    bundles: Option<TrustBundles>,
     clock: SharedClock,
 }
 
@@ -53,6 +58,9 @@ impl StsBuilder {
             key: None,
             revocations: None,
             sink: None,
+            without_audit: false,
+            #[cfg(feature = "tls")]
+            bundles: None,
             clock: SystemClock::shared(),
         }
     }
@@ -113,13 +121,28 @@ impl StsBuilder {
         self
     }
 
+    /// Verifies the certificates of actors again, by these bundles as they are when they ask: roots and revocation lists that were reloaded since
+    /// the handshake. Without this, a connection is believed for as long as its certificate is valid and on no list of
+    /// [`revocations`](Self::revocations).
+    #[cfg(feature = "tls")]
+    pub fn bundles(mut self, bundles: TrustBundles) -> Self {
+        self.bundles = Some(bundles);
+        self
+    }
+
     /// Has each exchange recorded before anything is handed out. It must not wait for long, and what it cannot keep is an error: then
-    /// nothing is issued. Unless set, records are only events of `tracing`.
+    /// nothing is issued. Needed, unless [`danger_without_audit`](Self::danger_without_audit) is called.
     pub fn audit(
         mut self,
         record: impl Fn(&ExchangeRecord) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
         self.sink = Some(Sink(Box::new(record)));
+        self
+    }
+
+    /// Keeps no record of exchanges: they are only events of `tracing`, which nobody need read.
+    pub fn danger_without_audit(mut self) -> Self {
+        self.without_audit = true;
         self
     }
 
@@ -144,10 +167,7 @@ impl StsBuilder {
         let context = Context::new(self.clock.clone());
         let names: [&str; 2] = [&self.issuer, &endpoint];
         let client = |rules: ActorClient| {
-            let identity = rules
-                .known_as
-                .clone()
-                .unwrap_or_else(|| Actor::new(Arc::clone(&self.issuer), Arc::clone(&rules.id)));
+            let identity = rules.identity(&self.issuer);
             let examiner = |own: &[Box<str>]| {
                 let own: Vec<&str> = own.iter().map(|name| &**name).collect();
                 let addressed = |issuer: &TrustedIssuer| {
@@ -164,6 +184,7 @@ impl StsBuilder {
                     let issuer = TrustedIssuer::new(Arc::clone(&rules.id))
                         .shared_keys(source.clone())
                         .addressed_to(names)
+                        .addressed_to_one()
                         .max_lifetime(ASSERTION);
                     Some(Examiner::new(vec![issuer], self.clock.clone())?)
                 }
@@ -185,6 +206,8 @@ impl StsBuilder {
             revocations: self.revocations.unwrap_or_else(|| Revocations::with_clock(self.clock.clone())),
             replays: Replays::default(),
             recorder: Recorder::new(self.sink),
+            #[cfg(feature = "tls")]
+            again: self.bundles.map(Verified::new),
             issuer: self.issuer,
             context,
         })))
@@ -213,8 +236,38 @@ impl StsBuilder {
         if self.clients.is_empty() {
             return Err(setting("actor", "nobody may act; add an ActorClient"));
         }
+        self.check_paths(endpoint)?;
         self.check_issuers()?;
-        self.check_clients()
+        self.check_clients()?;
+        match (&self.sink, self.without_audit) {
+            (None, false) => {
+                Err(setting("audit", "say where exchanges are recorded: call audit, or danger_without_audit"))
+            }
+            (Some(_), true) => {
+                Err(setting("audit", "danger_without_audit was called, too; keep one of them"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The endpoint and both documents are served at paths of their own.
+    fn check_paths(&self, endpoint: &str) -> Result<(), StsError> {
+        let at = path(endpoint);
+        if at.is_empty() {
+            return Err(setting("endpoint", "give it a path, as in https://sts.example.com/token"));
+        }
+        if at == path(&jwks_url(&self.issuer)) || at == metadata_path(&self.issuer) {
+            return Err(setting(
+                "endpoint",
+                "its path is that of the keys or the metadata; choose another one",
+            ));
+        }
+        match [endpoint, &*self.issuer].iter().any(|url| path(url).contains("/:")) {
+            true => {
+                Err(setting("endpoint and issuer", "no part of a path begins with `:`; choose another path"))
+            }
+            false => Ok(()),
+        }
     }
 
     fn check_issuers(&self) -> Result<(), StsError> {
@@ -245,7 +298,8 @@ impl StsBuilder {
             if self.clients[..n].iter().any(|other| other.id == client.id) {
                 return Err(setting(format!("actor {}", client.id), "it is there twice; keep one"));
             }
-            let same = |other: &&ActorClient| client.known_as.is_some() && other.known_as == client.known_as;
+            let identity = client.identity(&self.issuer);
+            let same = |other: &&ActorClient| other.identity(&self.issuer) == identity;
             if let Some(other) = self.clients[..n].iter().find(same) {
                 let problem = format!("it and {} are known as one party; make one of them", other.id);
                 return Err(setting(format!("actor {}", client.id), problem));

@@ -98,6 +98,10 @@ impl Desk {
         if now < certificate.not_before() || now.as_secs() > certificate.not_after().as_secs() {
             return Err(failed("the certificate does not hold now".to_owned()));
         }
+        #[cfg(feature = "tls")]
+        if let Some(Err(error)) = self.again.as_ref().map(|again| again.check(certificate, now)) {
+            return Err(failed(format!("the certificate: {error}, by the bundles in force now")));
+        }
         match self.revocations.find(certificate) {
             Some(by) => Err(failed(format!("the certificate was revoked, by {by}"))),
             None => Ok(certificate.clone()),

@@ -1,7 +1,7 @@
 use super::error::Failure;
 use super::exchange::Exchanged;
 use super::form::Form;
-use super::record::ExchangeRecord;
+use super::record::{ExchangeRecord, Pending};
 use super::service::Desk;
 use crate::body::{NotGathered, WholeBody, gather};
 use crate::exchange::client_request_id;
@@ -83,7 +83,7 @@ impl Desk {
         let tls = tls(&parts);
         let by = self.authenticate(&parts.headers, tls.as_ref(), &form).await.map_err(stranger)?;
         let workload = by.certificate.as_ref().and_then(Workload::of);
-        let mut record = ExchangeRecord {
+        let record = ExchangeRecord {
             time: self.clock().now(),
             request_id: self.context.ids().next().to_string(),
             client_request_id: client_request_id(&parts).map(String::from),
@@ -105,10 +105,12 @@ impl Desk {
             cause: None,
             strangers: 0,
         };
+        let mut pending = Pending::new(&self.recorder, record);
         let exchanged = match self.proof(&parts.headers) {
-            Ok(key) => self.exchange(&by, &form, key, &mut record).await,
+            Ok(key) => self.exchange(&by, &form, key, pending.record()).await,
             Err(failure) => Err(failure),
         };
+        let record = pending.record();
         match &exchanged {
             Ok(_) => record.decision = "issued",
             Err(failure) => {
@@ -117,7 +119,7 @@ impl Desk {
             }
         }
         // What is not recorded has not happened: the credential goes nowhere.
-        let kept = self.recorder.keep(record);
+        let kept = pending.keep();
         kept.map_err(|error| Failure::unavailable(format!("the record could not be kept: {error}")))?;
         exchanged
     }

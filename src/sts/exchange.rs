@@ -54,7 +54,8 @@ impl Desk {
         let grant = client.rules.grants.iter().find(|grant| *grant.audience == *target);
         let grant =
             grant.ok_or_else(|| Failure::target().cause("no grant of the actor is to that audience"))?;
-        if !grant.is_for(&subject.principal) {
+        let root = self.root(&subject.principal)?;
+        if !grant.is_for(root.subject(), subject.principal.tenant()) {
             return Err(Failure::target().cause("the grant of the actor is not for this subject"));
         }
         let scopes = scopes(form.scope.as_deref(), subject.principal.scopes(), &grant.scopes)?;
@@ -78,7 +79,7 @@ impl Desk {
             key,
             issued,
             expires,
-            root: &root(&subject.principal)?,
+            root: &root,
             of: &subject.principal,
         };
         let (credential, id) = issue.sign(&self.keys.current())?;
@@ -176,6 +177,16 @@ impl Desk {
         }
     }
 
+    /// The credential at the beginning of the chain. Only what this exchange has issued itself says another one than itself: an issuer of users
+    /// could name anybody's there, to be taken for them, or to have what descends from a revoked credential outlive it.
+    fn root(&self, principal: &Principal) -> Result<CredentialRoot, Failure> {
+        let subject = principal.subject().ok_or_else(|| Failure::request("the subject is a machine"))?;
+        match principal.credential().root() {
+            Some(root) if subject.issuer() == &*self.issuer => Ok(root.clone()),
+            _ => Ok(CredentialRoot::new(subject.clone(), principal.credential().clone())),
+        }
+    }
+
     /// What the subject is called here. No user is taken for an actor, nor for a user of another issuer.
     fn issued_subject(&self, principal: &Principal) -> Result<String, Failure> {
         let refused = |cause: &str| Failure::request("the subject cannot be named").cause(cause);
@@ -198,16 +209,6 @@ impl Desk {
         }
         Ok(name)
     }
-}
-
-/// The credential at the beginning of the chain.
-fn root(principal: &Principal) -> Result<CredentialRoot, Failure> {
-    if let Some(root) = principal.credential().root() {
-        return Ok(root.clone());
-    }
-    let subject = principal.subject().cloned();
-    let subject = subject.ok_or_else(|| Failure::request("the subject is a machine"))?;
-    Ok(CredentialRoot::new(subject, principal.credential().clone()))
 }
 
 fn requested(form: &Form) -> Result<&'static str, Failure> {

@@ -1,6 +1,6 @@
 use super::StsError;
 use super::error::setting;
-use crate::principal::{CredentialRoot, Principal, RoleSet, ScopeSet, Subject, TenantId};
+use crate::principal::{RoleSet, ScopeSet, Subject, TenantId};
 
 /// What an actor may do for its users at one audience.
 ///
@@ -20,7 +20,7 @@ pub struct Grant {
     pub(super) roles: RoleSet,
     everybody: bool,
     issuers: Vec<Box<str>>,
-    tenants: Vec<TenantId>,
+    tenants: Vec<(Box<str>, TenantId)>,
     subjects: Vec<Subject>,
 }
 
@@ -62,9 +62,10 @@ impl Grant {
         self
     }
 
-    /// For every subject of this tenant.
-    pub fn for_tenant(mut self, tenant: impl Into<TenantId>) -> Self {
-        self.tenants.push(tenant.into());
+    /// For every subject of this tenant, as the issuer of its subjects calls it; at the beginning of the chain, if there is one. Another issuer may
+    /// have a tenant of that name, too.
+    pub fn for_tenant(mut self, issuer: impl Into<Box<str>>, tenant: impl Into<TenantId>) -> Self {
+        self.tenants.push((issuer.into(), tenant.into()));
         self
     }
 
@@ -74,14 +75,13 @@ impl Grant {
         self
     }
 
-    /// Whether it is for the subject of this credential.
-    pub(super) fn is_for(&self, principal: &Principal) -> bool {
-        let root = principal.credential().root().map(CredentialRoot::subject);
-        let Some(subject) = root.or(principal.subject()) else { return false };
+    /// Whether it is for this subject, as its issuer calls it, of that tenant.
+    pub(super) fn is_for(&self, subject: &Subject, tenant: Option<&TenantId>) -> bool {
+        let is_of = |(issuer, of): &(Box<str>, TenantId)| **issuer == *subject.issuer() && tenant == Some(of);
         self.everybody
             || self.issuers.iter().any(|issuer| **issuer == *subject.issuer())
             || self.subjects.contains(subject)
-            || principal.tenant().is_some_and(|tenant| self.tenants.contains(tenant))
+            || self.tenants.iter().any(is_of)
     }
 
     pub(super) fn check(&self, actor: &str) -> Result<(), StsError> {

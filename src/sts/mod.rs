@@ -18,10 +18,11 @@
 //! 7. It is bound (`cnf`) to the certificate that the actor has shown, and to the key of its DPoP proof (RFC 9449 §5), if it came with one.
 //! 8. It names the credential at the beginning of the chain (`portcullis_root`): whatever revokes that one at a gate revokes all that
 //!    descend from it. What is on the list of [`Revocations`](crate::principal::Revocations) here is not exchanged.
+//!    Nobody but the exchange itself is believed about it, whoever else writes that claim.
 //! 9. Keys are made here and rotated; the next one is published a whole period before it signs, and the one before until all that it
 //!    signed has ended.
 //! 10. Each exchange of a known actor is recorded, before its credential is handed out: an [`ExchangeRecord`]. One that cannot be recorded
-//!     fails. What strangers send is counted.
+//!     fails, and one that the actor does not wait for is recorded, too. What strangers send is counted.
 //! 11. A form of at most 16 KiB, within ten seconds, each parameter once. Errors are those of RFC 6749 §5.2 and RFC 8693 §2.2.2, never stored;
 //!     they say nothing of the credential but that it cannot be exchanged.
 //!
@@ -39,6 +40,10 @@
 //! # let login = portcullis::testing::Issuer::new("https://login.example.com").trusted();
 //! let sts = Sts::builder("https://sts.example.com")
 //!     .subjects_of(login) // a TrustedIssuer, whose credentials are addressed to the exchange or to an actor
+//!     .audit(|record| {
+//!         println!("{}", serde_json::to_string(record)?);
+//!         Ok(())
+//!     })
 //!     .actor(
 //!         ActorClient::by_certificate("orchestrator", "spiffe://prod.example/ns/chat/sa/orchestrator".parse()?)
 //!             .audience("https://orchestrator.example.com")

@@ -46,7 +46,7 @@ pub struct ExchangeRecord {
     pub expires: Option<UnixTime>,
     /// By what it is bound to a key of the actor.
     pub bound: Option<&'static str>,
-    /// `issued` or `refused`.
+    /// `issued`, `refused`, or `aborted` where the actor left before it was decided.
     pub decision: &'static str,
     /// The code of the error that the actor was told.
     pub reason: Option<&'static str>,
@@ -120,6 +120,47 @@ impl Recorder {
             credential_id = record.credential_id.as_deref(),
             "exchange"
         );
-        self.sink.as_ref().map_or(Ok(()), |Sink(sink)| sink(&record))
+        let kept = self.sink.as_ref().map_or(Ok(()), |Sink(sink)| sink(&record));
+        if kept.is_err() {
+            self.strangers.fetch_add(record.strangers, Ordering::Relaxed);
+        }
+        kept
+    }
+
+    /// Whether records go anywhere.
+    pub(super) fn keeps(&self) -> bool {
+        self.sink.is_some()
+    }
+}
+
+/// A record that is being filled. It is kept even if nobody waits for the decision any more.
+pub(super) struct Pending<'r> {
+    recorder: &'r Recorder,
+    record: Option<ExchangeRecord>,
+}
+
+impl<'r> Pending<'r> {
+    pub(super) fn new(recorder: &'r Recorder, record: ExchangeRecord) -> Self {
+        Self { recorder, record: Some(record) }
+    }
+
+    pub(super) fn record(&mut self) -> &mut ExchangeRecord {
+        self.record.as_mut().expect("it is taken by what consumes it")
+    }
+
+    /// Keeps it, decided.
+    pub(super) fn keep(mut self) -> io::Result<()> {
+        self.record.take().map_or(Ok(()), |record| self.recorder.keep(record))
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        let Some(mut record) = self.record.take() else { return };
+        record.decision = "aborted";
+        record.cause = Some("nobody waited for the decision: the actor has left".to_owned());
+        if let Err(error) = self.recorder.keep(record) {
+            tracing::error!(target: "portcullis::audit", %error, "the record of an aborted exchange could not be kept");
+        }
     }
 }

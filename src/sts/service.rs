@@ -10,6 +10,8 @@ use crate::jwt::TrustedIssuer;
 use crate::jwt::dpop::Dpop;
 use crate::jwt::examine::Examiner;
 use crate::principal::{Actor, Revocations};
+#[cfg(feature = "tls")]
+use crate::trust::Verified;
 use bytes::Bytes;
 use std::fmt;
 use std::sync::Arc;
@@ -33,6 +35,9 @@ pub(super) struct Desk {
     pub(super) dpop: Dpop,
     pub(super) replays: Replays,
     pub(super) recorder: Recorder,
+    /// Against bundles that change.
+    #[cfg(feature = "tls")]
+    pub(super) again: Option<Verified>,
     pub(super) context: Context,
 }
 
@@ -73,7 +78,7 @@ impl Sts {
 
     /// Where its public keys are served.
     pub fn jwks_url(&self) -> String {
-        format!("{}/jwks.json", self.0.issuer)
+        jwks_url(&self.0.issuer)
     }
 
     /// The metadata (RFC 8414), for `GET` at [`metadata_path`](Self::metadata_path).
@@ -99,7 +104,7 @@ impl Sts {
 
     /// The path of the metadata: the well-known one, before the path of the issuer (RFC 8414 §3.1).
     pub fn metadata_path(&self) -> String {
-        format!("/.well-known/oauth-authorization-server{}", path(&self.0.issuer))
+        metadata_path(&self.0.issuer)
     }
 
     /// What a gate in the same process is told that believes this exchange. Its audience is still to be named. Gates elsewhere find the keys by
@@ -107,6 +112,14 @@ impl Sts {
     pub fn trusted(&self) -> TrustedIssuer {
         own_issuer(&self.0.issuer, &self.0.keys)
     }
+}
+
+pub(super) fn jwks_url(issuer: &str) -> String {
+    format!("{issuer}/jwks.json")
+}
+
+pub(super) fn metadata_path(issuer: &str) -> String {
+    format!("/.well-known/oauth-authorization-server{}", path(issuer))
 }
 
 /// How credentials of the exchange are read.
@@ -145,6 +158,9 @@ impl fmt::Display for Sts {
             if matches!(client.rules.proof, Proof::Secret(_)) {
                 f.write_str("; A SECRET IS GOOD FOR WHOEVER HOLDS IT")?;
             }
+        }
+        if !desk.recorder.keeps() {
+            f.write_str("\n  WITHOUT AUDIT: NO EXCHANGE IS RECORDED")?;
         }
         Ok(())
     }

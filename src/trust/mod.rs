@@ -29,6 +29,7 @@
 //! # Ok::<(), portcullis::trust::TrustError>(())
 //! ```
 
+mod again;
 #[cfg(feature = "spiffe")]
 mod agent;
 mod bundles;
@@ -45,6 +46,7 @@ mod strict;
 mod tests;
 mod verifier;
 
+pub(crate) use again::Verified;
 #[cfg(feature = "spiffe")]
 pub use agent::SpiffeAgent;
 pub(crate) use bundles::{Bundles, Pinned};

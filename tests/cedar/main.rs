@@ -5,6 +5,7 @@
 mod files;
 mod gate;
 mod slices;
+mod withheld;
 
 use portcullis::authorize::cedar::{CedarPolicy, ENTITIES, POLICIES, SCHEMA};
 use portcullis::authorize::{AccessRequest, Decided, Device, Environment, Policy, Resource, Verdict};

@@ -53,6 +53,7 @@ id = "orchestrator"
 workloads = ["spiffe://prod.test/ns/*/sa/orchestrator"]
 scopes = ["collections:read"]
 roles = ["reader"]
+claims = ["/department"]
 [[delegation.actors]]
 issuer = "https://sts.test"
 id = "web"
@@ -75,7 +76,13 @@ fn the_file_says_the_same() {
 #[test]
 fn errors_of_the_file_name_the_line() {
     for (from, to, line, words) in [
-        ("scopes = [\"collections:read\"]\nroles = [\"reader\"]\n", "", 18, "has no right"),
+        (
+            "scopes = [\"collections:read\"]\nroles = [\"reader\"]\nclaims = [\"/department\"]\n",
+            "",
+            18,
+            "has no right",
+        ),
+        ("claims = [\"/department\"]", "claims = [\"department\"]", 18, "write /department"),
         ("id = \"web\"", "id = \"orchestrator\"", 24, "stands there twice"),
         ("max_actors = 2", "max_actors = 9", 18, "choose 1 to 8"),
         (

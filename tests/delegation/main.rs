@@ -4,6 +4,7 @@
 
 mod building;
 mod chain;
+mod claims;
 mod limits;
 #[cfg(feature = "fetch")]
 mod opaque;

@@ -115,7 +115,7 @@ async fn every_key_of_a_condition_means_what_it_says() {
         ("applications = [\"chat\"]", alice(), noon(), false),
         ("subjects = [{ issuer = \"https://issuer.test\", id = \"alice\" }]", alice(), noon(), true),
         ("actors = [{ issuer = \"https://issuer.test\", id = \"bot\" }]", alice(), noon(), false),
-        ("acting_for = [\"alice\"]", alice(), noon(), false),
+        ("acting_for = [{ issuer = \"https://issuer.test\", id = \"alice\" }]", alice(), noon(), false),
         ("delegated = false", alice(), noon(), true),
         ("workloads = [\"spiffe://prod.example/**\"]", alice(), noon(), false),
         ("claims = { \"/level\" = 3 }", claims(), noon(), true),

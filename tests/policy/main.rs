@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test")]
 
 mod answers;
+mod by_hand;
 mod explained;
 mod file;
 mod finance;

@@ -23,6 +23,7 @@ async fn authlib_asks_for_exchanges_and_verifies_what_it_is_given() {
     let grant = || Grant::to("https://vectors.test").scopes(["docs:read", "hr:read"]).for_everybody();
     let sts = Sts::builder(issuer.clone())
         .subjects_of(login.trusted())
+        .danger_without_audit()
         .actor(ActorClient::by_secret("web", SECRET.into()).audience("https://web.test").grant(grant()))
         .actor(
             ActorClient::by_jwks("batch", KeySet::from_jwks(key.public_jwks()).unwrap())

@@ -37,9 +37,22 @@ fn settings_that_cannot_work_are_errors_that_say_what_to_do() {
                 .actor(ActorClient::by_secret("y", SECRET.into()).known_as(Actor::new(LOGIN, "a"))),
             "known as one party",
         ),
+        (world.builder().actor(web().known_as(Actor::new(STS, "web"))), "known as one party"),
+        (world.builder().endpoint(STS), "endpoint: give it a path"),
+        (world.builder().endpoint("https://sts.test/jwks.json"), "that of the keys or the metadata"),
+        (
+            world.builder().endpoint("https://sts.test/.well-known/oauth-authorization-server"),
+            "that of the keys or the metadata",
+        ),
+        (world.builder().endpoint("https://sts.test/:token"), "begins with `:`"),
+        (Sts::builder(STS).subjects_of(login()).actor(web()), "say where exchanges are recorded"),
+        (world.builder().danger_without_audit(), "keep one of them"),
         (world.builder().actor(web().grant(grant())), "say for whom"),
         (world.builder().actor(web().grant(Grant::to(VECTORS).for_everybody())), "no scope may be passed on"),
-        (world.builder().actor(web().grant(grant().for_everybody().for_tenant("acme"))), "keep one of them"),
+        (
+            world.builder().actor(web().grant(grant().for_everybody().for_tenant(LOGIN, "acme"))),
+            "keep one of them",
+        ),
         (
             world.builder().actor(web().grant(grant().for_everybody()).grant(grant().for_everybody())),
             "two grants",
@@ -69,6 +82,9 @@ fn it_says_what_it_permits_and_shows_no_secret() {
     ] {
         assert!(text.contains(words), "{text}");
     }
+    let unrecorded = Sts::builder(STS).subjects_of(world.login.trusted()).danger_without_audit();
+    let unrecorded = unrecorded.actor(ActorClient::by_secret("web", SECRET.into())).build().unwrap();
+    assert!(unrecorded.to_string().contains("WITHOUT AUDIT") && !text.contains("WITHOUT AUDIT"));
     let debug = format!("{sts:?} {:?}", world.builder());
     assert!(!debug.contains(SECRET) && !text.contains(SECRET));
     let metadata: serde_json::Value = serde_json::from_slice(&sts.metadata()).unwrap();

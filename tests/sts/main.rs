@@ -6,6 +6,7 @@
 mod authlib;
 mod building;
 mod clients;
+mod hostile;
 mod keys;
 mod policy;
 mod rfc;

@@ -83,7 +83,7 @@ async fn what_no_grant_permits_is_refused() {
             ActorClient::by_secret("narrow", SECRET.into())
                 .audience(WEB)
                 .grant(Grant::to("https://a.test").scopes(["chat"]).for_subject(Subject::new(LOGIN, "bob")))
-                .grant(Grant::to("https://b.test").scopes(["chat"]).for_tenant("globex"))
+                .grant(Grant::to("https://b.test").scopes(["chat"]).for_tenant(LOGIN, "globex"))
                 .grant(Grant::to("https://c.test").scopes(["chat"]).for_subjects_of("https://other.test")),
         )
         .build()

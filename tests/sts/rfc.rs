@@ -32,6 +32,7 @@ async fn the_example_of_a_resource_server_that_calls_a_backend() {
     let sts = Sts::builder(AS)
         .endpoint("https://as.example.com/as/token.oauth2")
         .subjects_of(login.trusted())
+        .danger_without_audit()
         .actor(
             ActorClient::by_secret("rs08", "long-secure-random-secret".into())
                 .audience("https://frontend.example.com")
@@ -72,6 +73,7 @@ async fn the_example_of_delegation() {
     let sts = Sts::builder(AS)
         .endpoint("https://as.example.com/as/token.oauth2")
         .subjects_of(original.trusted())
+        .danger_without_audit()
         .actor(
             ActorClient::by_secret("admin-console", "long-secure-random-secret".into())
                 .known_as(Actor::new(ORIGINAL, "admin@example.net"))

@@ -137,6 +137,7 @@ async fn a_gate_elsewhere_finds_the_keys_by_the_metadata() {
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     let sts = portcullis::sts::Sts::builder(issuer.clone())
         .subjects_of(world.login.trusted())
+        .danger_without_audit()
         .actor(portcullis::sts::ActorClient::by_secret("web", SECRET.into()))
         .build()
         .unwrap();

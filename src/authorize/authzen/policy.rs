@@ -2,6 +2,7 @@ use super::ask::{Asker, Question, all, room};
 use super::evaluation::TIME;
 use super::remembered::Remembered;
 use super::{AuthZenError, AuthZenErrorKind, Entity, Evaluation};
+use crate::authorize::telling::check_claims;
 use crate::authorize::{AccessRequest, Decided, Policy, Resource, Verdict};
 use crate::clock::{SharedClock, SystemClock};
 use crate::fetch::Fetch;
@@ -228,6 +229,11 @@ impl Policy for AuthZenPolicy {
     fn decide(&self, request: &AccessRequest<'_>) -> Decided {
         let refused =
             |thing: &str| Verdict::no_match().because(format!("the decision point refuses {thing}"));
+        if let Err(verdict) =
+            check_claims(request.principal, self.properties.iter().map(|(_, pointer)| pointer))
+        {
+            return verdict.into();
+        }
         let permitted = Verdict::permit().by(&self.name);
         let mut open = Vec::new();
         for (thing, question) in self.questions(request) {

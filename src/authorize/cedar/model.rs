@@ -117,6 +117,12 @@ impl Shape {
         found.into_iter().map(given).collect()
     }
 
+    /// The claims that some policy may read.
+    pub(super) fn pointers<'s>(&'s self, reads: &'s Reads) -> impl Iterator<Item = &'s Arc<str>> {
+        let read = self.attributes.iter().filter(|(attribute, _)| reads.any(attribute));
+        read.map(|(_, pointer)| pointer).chain(&self.groups)
+    }
+
     fn attributes_of(&self, who: &Principal, reads: &Reads) -> HashMap<String, Value> {
         let mut all = HashMap::new();
         let mut add = |name: &str, value: &mut dyn FnMut() -> Option<Value>| {

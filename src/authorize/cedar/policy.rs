@@ -1,6 +1,7 @@
 use super::model::{Shape, Types, type_of, zone};
 use super::store::CedarStore;
 use super::{CedarError, CedarErrorKind, EntitySource};
+use crate::authorize::telling::check_claims;
 use crate::authorize::{AccessRequest, Decided, Policy, Resource, Verdict};
 use crate::exchange::RuleNames;
 use crate::route::ResourceKind;
@@ -135,6 +136,9 @@ impl CedarPolicyBuilder {
 impl Inner {
     fn judge(&self, request: &AccessRequest<'_>) -> Result<Verdict, String> {
         let store = self.store.load();
+        if let Err(verdict) = check_claims(request.principal, self.shape.pointers(store.reads())) {
+            return Ok(verdict);
+        }
         let things: Vec<&Resource<'_>> =
             request.resources.iter().filter(|thing| governs(&store, &thing.kind)).collect();
         let route = Resource::new(ResourceKind::Route, request.route);

@@ -108,9 +108,9 @@ pub fn delegated() -> Condition {
     test(Test::Delegated)
 }
 
-/// Somebody acts for the subject whom the issuer calls so.
-pub fn acting_for(subject: impl Into<Box<str>>) -> Condition {
-    test(Test::ActingFor(subject.into()))
+/// Somebody acts for the user whom this issuer calls so.
+pub fn acting_for(issuer: impl Into<Box<str>>, id: impl Into<Box<str>>) -> Condition {
+    test(Test::ActingFor { issuer: issuer.into(), id: id.into() })
 }
 
 /// The current actor is the one whom this issuer calls so.

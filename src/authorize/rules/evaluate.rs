@@ -10,6 +10,8 @@ pub(super) enum Truth {
     Unknown,
     /// The facts are there, and say nothing that could be compared.
     Error,
+    /// It hangs on a right of the subject that an actor lacks: it permits nothing, and lifts nothing that forbids.
+    Withheld,
 }
 
 impl Truth {
@@ -48,8 +50,8 @@ impl<'r, 'a> Facts<'r, 'a> {
 }
 
 impl Node {
-    /// Three-valued logic after Kleene, with a fourth value. What is unknown may yet decide the whole, which an error
-    /// cannot: so it weighs more.
+    /// Three-valued logic after Kleene, with two more values. What is unknown may yet decide the whole, which an error
+    /// cannot: so it weighs more. An error weighs more than what is withheld: the operator should see it.
     pub(super) fn evaluate(&self, facts: &Facts<'_, '_>) -> Truth {
         match self {
             Self::Test(test) => test.ask(facts),
@@ -68,6 +70,7 @@ fn join(nodes: &[Node], facts: &Facts<'_, '_>, decisive: Truth) -> Truth {
             (truth, _) if truth == decisive => return decisive,
             (Truth::Unknown, _) => joined = Truth::Unknown,
             (Truth::Error, before) if before != Truth::Unknown => joined = Truth::Error,
+            (Truth::Withheld, before) if before == decisive.not() => joined = Truth::Withheld,
             _ => {}
         }
     }

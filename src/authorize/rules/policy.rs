@@ -102,14 +102,14 @@ impl Rules {
         for rule in self.forbids.iter().filter(|rule| rule.kind.is_none()) {
             match rule.condition.evaluate(&facts) {
                 Truth::False => {}
-                Truth::True => pass.forbidding = pass.forbidding.or(Some(rule)),
+                Truth::True | Truth::Withheld => pass.forbidding = pass.forbidding.or(Some(rule)),
                 Truth::Unknown | Truth::Error => pass.failing = pass.failing.or(Some((rule, None))),
             }
         }
         let mut blanket = false;
         for rule in self.permits.iter().filter(|rule| rule.kind.is_none()) {
             match rule.condition.evaluate(&facts) {
-                Truth::False => {}
+                Truth::False | Truth::Withheld => {}
                 Truth::True if !blanket => {
                     blanket = true;
                     pass.permitting.push(&rule.name);
@@ -144,14 +144,14 @@ impl Rules {
         for rule in self.forbids.iter().filter(|rule| rule.is_about(resource)) {
             match rule.condition.evaluate(&facts) {
                 Truth::False => {}
-                Truth::True => pass.forbidding = pass.forbidding.or(Some(rule)),
+                Truth::True | Truth::Withheld => pass.forbidding = pass.forbidding.or(Some(rule)),
                 Truth::Unknown | Truth::Error => pass.failing = pass.failing.or(Some((rule, here))),
             }
         }
         let mut permitted = blanket;
         for rule in self.permits.iter().filter(|rule| rule.is_about(resource)) {
             match rule.condition.evaluate(&facts) {
-                Truth::False => {}
+                Truth::False | Truth::Withheld => {}
                 Truth::True if !permitted => {
                     permitted = true;
                     pass.permitting.push(&rule.name);

@@ -2,7 +2,7 @@ use super::evaluate::{Facts, Truth};
 use super::hours::Hours;
 use crate::authorize::{AccessRequest, AddressList, Resource};
 use crate::payload::{Category, Severity};
-use crate::principal::{ActorChain, ClaimValue, ClientAddress, WorkloadPattern};
+use crate::principal::{ActorChain, ClaimValue, Claims, ClientAddress, Principal, WorkloadPattern};
 use crate::route::ResourceKind;
 use std::sync::Arc;
 
@@ -19,7 +19,10 @@ pub(super) enum Test {
         id: Box<str>,
     },
     Delegated,
-    ActingFor(Box<str>),
+    ActingFor {
+        issuer: Box<str>,
+        id: Box<str>,
+    },
     Actor {
         issuer: Box<str>,
         id: Box<str>,
@@ -92,16 +95,14 @@ impl Test {
             Self::Application(client) => {
                 principal.application().is_some_and(|held| held.as_str() == &**client)
             }
-            Self::Subject { issuer, id } => {
-                principal.subject().is_some_and(|held| held.issuer() == &**issuer && held.id() == &**id)
-            }
+            Self::Subject { issuer, id } => is_subject(principal, issuer, id),
             Self::Delegated => !principal.actors().is_empty(),
-            Self::ActingFor(id) => {
-                !principal.actors().is_empty() && principal.subject().is_some_and(|held| held.id() == &**id)
+            Self::ActingFor { issuer, id } => {
+                !principal.actors().is_empty() && is_subject(principal, issuer, id)
             }
             Self::Actor { issuer, id } => is_current(principal.actors(), issuer, id),
             Self::Workload(pattern) => principal.workload().is_some_and(|machine| pattern.matches(machine)),
-            Self::Claim { pointer, claim } => return claim.ask(principal.claims().get(pointer)),
+            Self::Claim { pointer, claim } => return claim.ask(principal.claims(), pointer),
             Self::DeviceManaged => environment.device.is_some_and(|device| device.managed),
             Self::DeviceKnown => environment.device.is_some(),
             Self::Reputation { list, least } => match environment.client.map(ClientAddress::ip) {
@@ -139,13 +140,24 @@ impl Test {
     }
 }
 
+fn is_subject(principal: &Principal, issuer: &str, id: &str) -> bool {
+    principal.subject().is_some_and(|held| held.issuer() == issuer && held.id() == id)
+}
+
 fn is_current(actors: &ActorChain, issuer: &str, id: &str) -> bool {
     actors.current().is_some_and(|actor| actor.issuer() == issuer && actor.id() == id)
 }
 
 impl ClaimTest {
-    fn ask(&self, held: Option<&ClaimValue>) -> Truth {
-        let Some(held) = held else { return Truth::False };
+    fn ask(&self, claims: &Claims, pointer: &str) -> Truth {
+        let Some(held) = claims.get(pointer) else {
+            // What was not looked for may be there.
+            return match (claims.is_unread(pointer), claims.is_withheld(pointer)) {
+                (true, _) => Truth::Error,
+                (false, true) => Truth::Withheld,
+                (false, false) => Truth::False,
+            };
+        };
         Truth::of(match (self, held) {
             (Self::Exists, _) => true,
             (_, ClaimValue::Other) if matches!(self, Self::OneOf(_) | Self::Has(_)) => false,

@@ -47,7 +47,7 @@ impl fmt::Display for Test {
             Self::Application(client) => write!(f, "application {client}"),
             Self::Subject { issuer, id } => write!(f, "subject {id} of {issuer}"),
             Self::Delegated => f.write_str("an actor"),
-            Self::ActingFor(id) => write!(f, "an actor for {id}"),
+            Self::ActingFor { issuer, id } => write!(f, "an actor for {id} of {issuer}"),
             Self::Actor { issuer, id } => write!(f, "actor {id} of {issuer}"),
             Self::Workload(pattern) => write!(f, "workload {pattern}"),
             Self::Claim { pointer, claim } => write!(f, "claim {pointer} {claim}"),
@@ -98,7 +98,9 @@ impl Node {
         }
         Some(match self {
             Self::Test(test) => missing_fact(test, truth, facts),
-            Self::Not(node) if truth == Truth::Error => node.missing(facts).unwrap_or_default(),
+            Self::Not(node) if matches!(truth, Truth::Error | Truth::Withheld) => {
+                node.missing(facts).unwrap_or_default()
+            }
             Self::Not(node) => format!("not allowed: {node}"),
             Self::All(nodes) => nodes
                 .iter()
@@ -114,12 +116,16 @@ impl Node {
 }
 
 fn missing_fact(test: &Test, truth: Truth, facts: &Facts<'_, '_>) -> String {
-    let claim_state =
-        |pointer| match facts.request.and_then(|request| request.principal.claims().get(pointer)) {
+    let claim_state = |pointer: &str| {
+        let claims = facts.request.map(|request| request.principal.claims());
+        match claims.and_then(|claims| claims.get(pointer)) {
             Some(_) if truth == Truth::Error => "is no whole number",
             Some(_) => "has another value",
+            None if truth == Truth::Error => "was not looked for: name it in keep_claims of VerifyJwtLayer",
+            None if truth == Truth::Withheld => "is withheld, since an actor lacks it",
             None => "is absent",
-        };
+        }
+    };
     match (test, truth) {
         (Test::Claim { pointer, claim }, _) => {
             format!("needs claim {pointer} {claim}, and it {}", claim_state(pointer))

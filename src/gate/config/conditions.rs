@@ -92,7 +92,7 @@ fn who(section: &ConditionSection, all: &mut Vec<Condition>) {
     };
     one(all, &section.subjects, party(subject));
     one(all, &section.actors, party(actor));
-    one(all, &section.acting_for, |name| acting_for(name.as_str()));
+    one(all, &section.acting_for, party(acting_for));
     all.extend(section.delegated.map(|is| if is { delegated() } else { !delegated() }));
     one(all, &section.workloads, |pattern| workload(pattern.0.clone()));
     for (pointer, asked) in &section.claims {

@@ -30,6 +30,8 @@ struct ActorSection {
     #[serde(default)]
     roles: Vec<String>,
     #[serde(default)]
+    claims: Vec<String>,
+    #[serde(default)]
     danger_from_anywhere: bool,
     #[serde(default)]
     danger_every_right: bool,
@@ -62,7 +64,10 @@ pub(super) fn delegation(
 }
 
 fn rule(section: ActorSection) -> ActorRule {
-    let mut rule = ActorRule::new(section.issuer, section.id).scopes(section.scopes).roles(section.roles);
+    let mut rule = ActorRule::new(section.issuer, section.id)
+        .scopes(section.scopes)
+        .roles(section.roles)
+        .claims(section.claims);
     for pattern in section.workloads {
         rule = rule.workload(pattern.0);
     }

@@ -96,7 +96,7 @@ pub(super) struct ConditionSection {
     pub(super) applications: Option<Vec<String>>,
     pub(super) subjects: Option<Vec<PartySection>>,
     pub(super) actors: Option<Vec<PartySection>>,
-    pub(super) acting_for: Option<Vec<String>>,
+    pub(super) acting_for: Option<Vec<PartySection>>,
     pub(super) delegated: Option<bool>,
     pub(super) workloads: Option<Vec<Text<WorkloadPattern>>>,
     #[serde(default)]

@@ -1,6 +1,6 @@
+use super::{Bundles, TrustBundles, TrustError};
 use crate::clock::UnixTime;
 use crate::principal::PeerCertificate;
-use crate::trust::{Bundles, TrustBundles, TrustError};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -12,7 +12,7 @@ const KEEP: Duration = Duration::from_secs(60);
 
 /// Verifies certificates against bundles, and remembers those that hold, until the bundles change.
 #[derive(Debug)]
-pub(super) struct Verified {
+pub(crate) struct Verified {
     bundles: TrustBundles,
     seen: RwLock<Seen>,
 }
@@ -30,14 +30,19 @@ impl std::fmt::Debug for Seen {
 }
 
 impl Verified {
-    pub(super) fn new(bundles: TrustBundles) -> Self {
+    pub(crate) fn new(bundles: TrustBundles) -> Self {
         let by = bundles.current();
         Self { bundles, seen: RwLock::new(Seen { by, certificates: HashMap::new() }) }
     }
 
+    /// Whether the bundles, which may have changed since the handshake, still vouch for the certificate of a connection.
+    pub(crate) fn check(&self, certificate: &PeerCertificate, now: UnixTime) -> Result<(), TrustError> {
+        self.find(*certificate.fingerprint(), now, || certificate.chain().collect()).map(drop)
+    }
+
     /// The certificate of a chain, if it holds by the bundles in force: from memory when the same `key`, which must stand for the
     /// whole chain or its leaf, was verified lately, else worked out.
-    pub(super) fn find<C: AsRef<[u8]>>(
+    pub(crate) fn find<C: AsRef<[u8]>>(
         &self,
         key: [u8; 32],
         now: UnixTime,
