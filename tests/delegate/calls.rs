@@ -340,6 +340,7 @@ impl Service<http::Request<()>> for Strict {
 }
 
 #[tokio::test]
+    assert_eq!(record["more_calls"], 4, "who has hidden a call behind others has left a trace");
 async fn the_client_that_is_called_is_the_one_that_was_ready_whether_the_credential_is_there_or_not() {
     let world = World::new().await;
     let gate = world.gate();

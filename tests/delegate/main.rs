@@ -6,3 +6,5 @@ mod calls;
 mod clients;
 mod provider;
 mod world;
+mod records;
+mod subjects;
