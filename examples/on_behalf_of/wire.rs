@@ -83,7 +83,6 @@ impl Next {
         let wire = tower::service_fn(move |request| send(address, tls.clone(), request));
         let body = json!({ "prompt": prompt, "max_tokens": 64 }).to_string();
         let request = Request::post(format!("https://localhost:{}{path}", address.port()))
-            .header("host", "localhost")
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(body)));
         let failed = |error: Box<dyn Error + Send + Sync>| OutboundError::Failed { hop: path.into(), error };

@@ -62,7 +62,7 @@ where
         let note = CallNote::begin(exchange, CallFacts::new(Arc::clone(&hop)));
         // Whatever comes of it, the caller's own credential does not go on.
         headers::strip_credentials(&mut parts.headers);
-        let admitted = match destinations.check(&parts.uri) {
+        let admitted = match destinations.address(&mut parts) {
             Ok(()) => obtainer.admit(caller.as_ref()),
             Err(why) => Err(elsewhere(&hop, &why)),
         };

@@ -20,7 +20,21 @@ async fn a_call_bears_a_credential_that_was_made_for_the_next_service_and_no_oth
     let credential = world.credential("alice");
     let alice = caller(&gate, inbound(&credential)).await;
     let mut request = world.call();
-    for name in ["authorization", "x-api-key", "cookie", "dpop", "proxy-authorization", "x-goog-api-key"] {
+    for name in [
+        "authorization",
+        "x-api-key",
+        "x_api_key",
+        "cookie",
+        "dpop",
+        "proxy-authorization",
+        "x-goog-api-key",
+        "x-amzn-oidc-accesstoken",
+        "x-ms-token-aad-access-token",
+        "x-serverless-authorization",
+        "x-goog-iap-jwt-assertion",
+        "cf-access-jwt-assertion",
+        "x-forwarded-access-token",
+    ] {
         request.headers_mut().insert(name, "of-the-caller".parse().unwrap());
     }
     assert_eq!(send(&world.client(&gate), &alice, request).await.unwrap(), StatusCode::OK);
