@@ -24,7 +24,8 @@
 //!
 //! # Deployment caveat
 //! The client beneath must not follow redirects: it would take the credential to where nobody has looked. hyper-util's does not.
-//! The signature of an issued JWT is for the next service to check.
+//! The signature of an issued JWT is for the next service to check. Scopes are narrowed by their exact names: where the next service calls
+//! them otherwise, and for roles, which no exchange is asked for, an actor's limits here do not reach there; they must be the exchange's.
 //!
 //! # With hyper-util
 //! ```no_run
@@ -85,6 +86,8 @@ mod headers;
 mod layer;
 mod obtain;
 mod provider;
+mod question;
+mod said;
 mod secret;
 mod service;
 mod source;

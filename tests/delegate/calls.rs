@@ -166,6 +166,24 @@ async fn what_was_issued_does_not_outlive_what_it_was_made_of() {
 }
 
 #[tokio::test]
+async fn a_credential_that_the_next_service_does_not_take_is_not_shown_again() {
+    let world = World::new().await;
+    let gate = world.gate();
+    let (client, alice) = (world.client(&gate), world.caller(&gate, "alice").await);
+    for (answer, exchanges) in [
+        (StatusCode::OK, 1),
+        (StatusCode::FORBIDDEN, 1),
+        (StatusCode::UNAUTHORIZED, 1),
+        (StatusCode::OK, 2),
+        (StatusCode::OK, 2),
+    ] {
+        world.vectors.will_answer(answer);
+        assert_eq!(send(&client, &alice, world.call()).await.unwrap(), answer);
+        assert_eq!(world.server.times_asked(), exchanges, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn for_who_is_revoked_there_is_no_call_and_what_was_issued_is_dropped() {
     let world = World::new().await;
     let gate = world.gate();
@@ -322,6 +340,7 @@ async fn more_calls_than_a_record_holds_are_made_all_the_same() {
     assert_eq!((&first["credential"], &first["status"]), (&"exchanged".into(), &200.into()));
     assert_eq!((&second["credential"], &second["hop"]), (&"remembered".into(), &HOP.into()));
     assert_eq!((calls.len(), world.vectors.came().len()), (16, 20));
+    assert_eq!(record["more_calls"], 4, "who has hidden a call behind others has left a trace");
     let came = world.vectors.came();
     assert!(
         came.iter().all(|(_, headers)| headers["x-request-id"] == *record["request_id"].as_str().unwrap())
@@ -354,7 +373,6 @@ impl Service<http::Request<()>> for Strict {
 }
 
 #[tokio::test]
-    assert_eq!(record["more_calls"], 4, "who has hidden a call behind others has left a trace");
 async fn the_client_that_is_called_is_the_one_that_was_ready_whether_the_credential_is_there_or_not() {
     let world = World::new().await;
     let gate = world.gate();
