@@ -53,11 +53,10 @@ impl Next {
         sts: SocketAddr,
         scopes: &[&str],
     ) -> Result<Self> {
-        let read = |name: String| fs::read_to_string(folder.join(name));
         let fetch = HttpsClient::builder()
             .internal_host("localhost")
-            .roots_pem(read("roots.pem".to_owned())?)
-            .client_certificate_pem(read(format!("{role}.pem"))?, read(format!("{role}.key"))?.into())
+            .roots_pem(fs::read_to_string(folder.join("roots.pem"))?)
+            .identity(identity(folder, role)?)
             .build()?;
         let endpoint = format!("https://localhost:{}/token", sts.port());
         let exchange = CredentialExchange::rfc8693(endpoint, ClientAuthentication::certificate(role), fetch);
