@@ -84,7 +84,7 @@ impl World {
             let cause =
                 entry.refusal.as_ref().and_then(|refusal| refusal.private_cause()).unwrap_or_default();
             println!("          record: {} {cause}", entry.decision());
-            let cost = entry.record.calls.first().and_then(|call| call.cost(entry.record.usage.as_ref()));
+            let cost = entry.record.calls.first().and_then(|call| call.cost(&entry.record));
             if let (Some(billionths), Ok(mut costs)) = (cost, costs.lock()) {
                 costs.push(billionths as f64 / 1e9);
             }

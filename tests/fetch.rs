@@ -253,6 +253,33 @@ async fn a_server_that_asks_for_a_certificate_is_shown_the_one_that_was_set() {
     assert!(!format!("{client:?}").contains("PRIVATE"));
 }
 
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn a_certificate_that_was_renewed_is_shown_by_a_client_that_was_built_before() {
+    use portcullis::trust::{Identity, Pem};
+    let (authority, other) = (CertificateAuthority::new("ours"), CertificateAuthority::new("theirs"));
+    let config = server_config(&authority.dns("keys.example").issue(), Some(&authority));
+    let server = Canned::tls(ok("keys"), config).await;
+    let url = format!("https://keys.example:{}/", server.address.port());
+    let (old, renewed) = (other.dns("gate.example").issue(), authority.dns("gate.example").issue());
+    let folder = std::env::temp_dir().join(format!("portcullis-identity-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (chain, key) = (folder.join("chain.pem"), folder.join("key.pem"));
+    let write = |certificate: &Certificate| {
+        std::fs::write(&chain, certificate.chain_pem()).unwrap();
+        std::fs::write(&key, certificate.key_pem()).unwrap();
+    };
+    write(&old);
+    let identity = Identity::files(Pem::file(&chain), Pem::file(&key)).unwrap();
+    let client = HttpsClient::builder().roots_pem(authority.pem()).internal_host("keys.example");
+    let client = client.resolve("keys.example", [LOCAL]).identity(identity.clone()).build().unwrap();
+    assert!(fetch(&client, &url).await.is_err(), "the server does not know who vouches for it");
+    write(&renewed);
+    identity.reload().unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(&fetch(&client, &url).await.unwrap().body()[..], b"keys");
+}
+
 #[test]
 fn what_cannot_be_used_is_refused_by_name_when_the_client_is_built() {
     let authority = CertificateAuthority::new("ours");

@@ -53,11 +53,10 @@ impl Next {
         sts: SocketAddr,
         scopes: &[&str],
     ) -> Result<Self> {
-        let read = |name: String| fs::read_to_string(folder.join(name));
         let fetch = HttpsClient::builder()
             .internal_host("localhost")
-            .roots_pem(read("roots.pem".to_owned())?)
-            .client_certificate_pem(read(format!("{role}.pem"))?, read(format!("{role}.key"))?.into())
+            .roots_pem(fs::read_to_string(folder.join("roots.pem"))?)
+            .identity(identity(folder, role)?)
             .build()?;
         let endpoint = format!("https://localhost:{}/token", sts.port());
         let exchange = CredentialExchange::rfc8693(endpoint, ClientAuthentication::certificate(role), fetch);
@@ -83,7 +82,6 @@ impl Next {
         let wire = tower::service_fn(move |request| send(address, tls.clone(), request));
         let body = json!({ "prompt": prompt, "max_tokens": 64 }).to_string();
         let request = Request::post(format!("https://localhost:{}{path}", address.port()))
-            .header("host", "localhost")
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(body)));
         let failed = |error: Box<dyn Error + Send + Sync>| OutboundError::Failed { hop: path.into(), error };

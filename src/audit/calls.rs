@@ -1,9 +1,20 @@
 use crate::exchange::{Price, Record};
 use crate::refusal::Refusal;
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-/// The calls that were made further on.
-pub(super) struct Calls<'a>(pub(super) &'a Record);
+/// Writes the calls that were made further on, if there were any.
+pub(super) fn write<M: SerializeMap>(map: &mut M, record: &Record) -> Result<(), M::Error> {
+    if !record.calls.is_empty() {
+        map.serialize_entry("calls", &Calls(record))?;
+    }
+    if record.calls_beyond > 0 {
+        map.serialize_entry("more_calls", &record.calls_beyond)?;
+    }
+    Ok(())
+}
+
+struct Calls<'a>(&'a Record);
 
 impl Serialize for Calls<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -29,7 +40,7 @@ impl Serialize for Calls<'_> {
             reason: call.refusal.as_ref().map(|refusal| refusal.kind().code()),
             cause: call.refusal.as_ref().and_then(Refusal::private_cause),
             currency: call.price.as_ref().map(Price::currency),
-            cost: call.cost(record.usage.as_ref()).map(|billionths| billionths as f64 / 1e9),
+            cost: call.cost(record).map(|billionths| billionths as f64 / 1e9),
         }))
     }
 }

@@ -1,4 +1,4 @@
-use super::calls::Calls;
+use super::calls;
 use super::policy::Policy;
 use crate::clock::UnixTime;
 use crate::exchange::{End, Exchange, LogoutFacts, PeerFacts, Record, RequestId, StepId, UnreadFacts};
@@ -187,9 +187,7 @@ impl Serialize for AuditEntry {
         }
         map.serialize_entry("findings", &Findings(findings.collect()))?;
         map.serialize_entry("ran", &Controls(record))?;
-        if !record.calls.is_empty() {
-            map.serialize_entry("calls", &Calls(record))?;
-        }
+        calls::write(&mut map, record)?;
         if !record.would_refuse.is_empty() {
             map.serialize_entry("would_refuse", &WouldRefuse(&record.would_refuse))?;
         }

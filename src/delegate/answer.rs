@@ -1,6 +1,8 @@
 //! What an authorization server answers to an exchange (RFC 6749 §5, RFC 8693 §2.2), and whether it is what was asked for.
 
-use super::source::{CredentialType, Wanted};
+use super::question::{Question, Wanted};
+use super::said::without_credentials;
+use super::source::{CredentialExchange, CredentialType};
 use crate::clock::UnixTime;
 use crate::jose::{base64url, json};
 use crate::payload::json::{Kind, Node};
@@ -42,19 +44,19 @@ pub(super) struct Granted {
     pub(super) lifetime: Option<Duration>,
 }
 
-/// Reads the answer to a question about `subject`.
+/// Reads the answer to a question.
 pub(super) fn read(
     response: &Response<Bytes>,
-    grant: Grant,
-    subject: &str,
-    wanted: &Wanted,
+    exchange: &CredentialExchange,
+    question: &Question<'_>,
     now: UnixTime,
 ) -> Result<Granted, Refusal> {
+    let Wanted { hop, audience, .. } = question.wanted;
     if response.status() != StatusCode::OK {
-        return Err(failure(response, subject, wanted));
+        return Err(failure(response, question));
     }
-    granted(response.body().clone(), grant, subject, wanted, now)
-        .map_err(|cause| unusable(&wanted.hop, format!("the exchange for {}: {cause}", wanted.audience)))
+    granted(response.body().clone(), exchange, question, now)
+        .map_err(|cause| unusable(hop, format!("the exchange for {audience}: {cause}")))
 }
 
 /// What was issued, or came instead, and must not be used.
@@ -65,11 +67,11 @@ pub(super) fn unusable(hop: &str, cause: String) -> Refusal {
 
 fn granted(
     body: Bytes,
-    grant: Grant,
-    subject: &str,
-    wanted: &Wanted,
+    exchange: &CredentialExchange,
+    question: &Question<'_>,
     now: UnixTime,
 ) -> Result<Granted, String> {
+    let grant = exchange.grant;
     let document = json::object(body, "answer").map_err(|error| error.to_string())?;
     let text = |name: &'static str| json::text(document.root(), name).map_err(|error| error.to_string());
     let credential = text("access_token")?.ok_or("its answer lacks access_token")?;
@@ -79,7 +81,7 @@ fn granted(
     {
         return Err("its access_token is not visible ASCII of 16 KiB at most".to_owned());
     }
-    if credential == subject {
+    if credential == question.credential {
         return Err("it gave back the caller's own credential".to_owned());
     }
     match text("token_type")? {
@@ -96,7 +98,7 @@ fn granted(
         }
     }
     if let Some(scope) = text("scope")? {
-        check_scope(scope.split(' '), grant, wanted)?;
+        check_scope(scope.split(' '), grant, question)?;
     }
     let said = match document.root().get("expires_in") {
         None => None,
@@ -105,7 +107,7 @@ fn granted(
             _ => return Err("its expires_in is no number of seconds within one day".to_owned()),
         },
     };
-    let written = check_claims(credential, grant, wanted, now)?;
+    let written = check_claims(credential, exchange, question, now)?;
     let lifetime = match (said, written) {
         (Some(said), Some(written)) => Some(said.min(written)),
         (said, written) => said.or(written),
@@ -117,10 +119,11 @@ fn granted(
 /// from the server over TLS. An opaque credential says nothing.
 fn check_claims(
     credential: &str,
-    grant: Grant,
-    wanted: &Wanted,
+    exchange: &CredentialExchange,
+    question: &Question<'_>,
     now: UnixTime,
 ) -> Result<Option<Duration>, String> {
+    let (grant, wanted) = (exchange.grant, question.wanted);
     let parts: Vec<&str> = credential.split('.').collect();
     let [header, claims, _] = parts[..] else { return Ok(None) };
     if !header.starts_with("ey") {
@@ -138,17 +141,21 @@ fn check_claims(
     if !is_for_it_alone {
         return Err(format!("its JWT is not for {} alone, but for {}", wanted.audience, told(audience)));
     }
+    // Entra calls a user otherwise at each application.
+    if grant == Grant::Exchange {
+        check_subject(claims, exchange, question)?;
+    }
     for name in ["scope", "scp"] {
         match claims.get(name) {
             None => {}
             Some(list) if list.kind() == Kind::Array => {
                 let names =
                     list.items().map(|name| name.as_str().ok_or("its JWT has scopes that are no text"));
-                check_scope(names.collect::<Result<Vec<_>, _>>()?.into_iter(), grant, wanted)?;
+                check_scope(names.collect::<Result<Vec<_>, _>>()?.into_iter(), grant, question)?;
             }
             Some(text) => {
                 let text = text.as_str().ok_or("its JWT has scopes that are no text")?;
-                check_scope(text.split(' '), grant, wanted)?;
+                check_scope(text.split(' '), grant, question)?;
             }
         }
     }
@@ -162,14 +169,33 @@ fn check_claims(
     Ok(Some(Duration::from_secs_f64(left.min(LONGEST_LIFETIME as f64))))
 }
 
+/// Refuses what was made for somebody else: another caller, whom the server took this one for, or this service itself.
+fn check_subject(
+    claims: Node<'_>,
+    exchange: &CredentialExchange,
+    question: &Question<'_>,
+) -> Result<(), String> {
+    let subject = claims.get("sub").and_then(|subject| subject.as_str()).ok_or("its JWT lacks sub")?;
+    if question.subject == Some(subject) {
+        return Ok(());
+    }
+    if subject == exchange.client_id() {
+        return Err("its JWT is for this service itself, and not for the caller".to_owned());
+    }
+    match exchange.subjects_renamed {
+        true => Ok(()),
+        false => Err("its JWT is for another subject (sub) than the caller".to_owned()),
+    }
+}
+
 /// Refuses what goes beyond what was asked for: more than the next service shall be able to do for this caller.
 fn check_scope<'s>(
     granted: impl Iterator<Item = &'s str>,
     grant: Grant,
-    wanted: &Wanted,
+    question: &Question<'_>,
 ) -> Result<(), String> {
     for name in granted.filter(|name| !name.is_empty()) {
-        if !wanted.scope.split(' ').any(|asked| covers(asked, name, grant)) {
+        if !question.scope.split(' ').any(|asked| covers(asked, name, grant)) {
             return Err(format!("it granted the scope {name:?}, which was not asked for"));
         }
     }
@@ -191,15 +217,17 @@ fn covers(asked: &str, granted: &str, grant: Grant) -> bool {
 }
 
 /// RFC 6749 §5.2: what the server says no with.
-fn failure(response: &Response<Bytes>, subject: &str, wanted: &Wanted) -> Refusal {
-    let Wanted { hop, audience, .. } = wanted;
+fn failure(response: &Response<Bytes>, question: &Question<'_>) -> Refusal {
+    let Wanted { hop, audience, .. } = question.wanted;
     let status = response.status();
     let document = json::object(response.body().clone(), "answer").ok();
     let text = |name: &str| document.as_ref().and_then(|document| document.root().get(name)?.as_str());
     let code = text("error").unwrap_or_default();
     // Some servers repeat in words what they were sent.
-    let words = text("error_description").filter(|words| !words.contains(subject)).unwrap_or_default();
-    let said: String = format!("{code} {words}").chars().take(MOST_SAID).collect();
+    let words = text("error_description").filter(|words| !words.contains(question.credential));
+    let words = without_credentials(words.unwrap_or_default());
+    let told = if is_code(code) { code.into() } else { without_credentials(code) };
+    let said: String = format!("{told} {words}").chars().take(MOST_SAID).collect();
     let cause = format!("the exchange for {audience} answered {}: {}", status.as_u16(), escaped(said.trim()));
     let refusal = match (code, status.as_u16()) {
         (
@@ -220,6 +248,11 @@ fn failure(response: &Response<Bytes>, subject: &str, wanted: &Wanted) -> Refusa
         }
     };
     refusal.cause(cause).rule("delegate:exchange")
+}
+
+/// Whether it is written as the codes of RFC 6749 §5.2 are, and of those that came after: no credential is.
+fn is_code(code: &str) -> bool {
+    code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 /// The server cannot be asked now.

@@ -1,6 +1,7 @@
 use super::DelegateError;
 use super::error::setting;
-use http::Uri;
+use http::header::HOST;
+use http::{HeaderValue, Uri, request};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -45,8 +46,16 @@ impl Destinations {
         Some(only.to_string())
     }
 
-    /// Whether a call to `uri` may carry the credential; an error says why not.
-    pub(super) fn check(&self, uri: &Uri) -> Result<(), String> {
+    /// Addresses a call that may carry the credential to where its URI says, and nowhere else: clients keep a `Host` that is there, and
+    /// behind one address many services may answer. An error says why it may not.
+    pub(super) fn address(&self, parts: &mut request::Parts) -> Result<(), String> {
+        self.check(&parts.uri)?;
+        let host = host(&parts.uri).ok_or_else(|| "its host stands in no header".to_owned())?;
+        parts.headers.insert(HOST, host);
+        Ok(())
+    }
+
+    fn check(&self, uri: &Uri) -> Result<(), String> {
         let is_same = |origin: &Origin, host: &str, port| {
             origin.port == port && host.trim_matches(['[', ']']).eq_ignore_ascii_case(&origin.host)
         };
@@ -66,6 +75,17 @@ impl Destinations {
             false => Err(format!("{} is not one of its destinations", authority.as_str())),
         }
     }
+}
+
+/// The authority as `Host` has it, without the port that goes without saying (RFC 9110 §7.2).
+fn host(uri: &Uri) -> Option<HeaderValue> {
+    let authority = uri.authority()?;
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let text = match authority.port_u16() {
+        Some(port) if port != usual => authority.as_str(),
+        _ => authority.host(),
+    };
+    HeaderValue::from_str(text).ok()
 }
 
 impl Origin {

@@ -1,46 +1,61 @@
 //! What of a caller's request never goes further on.
 
-use crate::exchange::is_unwanted;
-use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HeaderMap, HeaderName, PROXY_AUTHORIZATION};
+use http::header::{CONNECTION, HeaderMap, HeaderName};
 
 /// Headers that carry a credential or its proof, at one provider or another.
-const CREDENTIALS: [&str; 13] = [
+const CREDENTIALS: [&str; 19] = [
     "authorization",
     "proxy-authorization",
     "cookie",
     "dpop",
     "x-api-key",
     "api-key",
+    "apikey",
     "x-goog-api-key",
     "x-goog-iam-authorization-token",
     "x-auth-token",
     "x-access-token",
+    "x-id-token",
     "x-amz-security-token",
+    "x-serverless-authorization",
+    "x-forwarded-access-token",
+    "x-forwarded-authorization",
+    "x-original-authorization",
     "ocp-apim-subscription-key",
     "x-functions-key",
 ];
 
-/// Headers that say who asks, or for which account, beside those that the edge of a gate takes away.
-const IDENTITY: [&str; 14] = [
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-forwarded-port",
-    "x-real-ip",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "client-cert",
-    "client-cert-chain",
-    "x-forwarded-client-cert",
-    "openai-organization",
-    "openai-project",
-    "x-goog-user-project",
+/// Beginnings of names by which proxies that sign users in hand on what they were shown.
+const FAMILIES: [&str; 6] = [
+    "x-amzn-oidc-",
+    "x-ms-token-",
+    "x-goog-iap-",
+    "cf-access-",
+    "x-auth-request-access-token",
+    "x-auth-request-id-token",
 ];
 
-/// Takes out whatever is a credential or says who asks.
-pub(super) fn strip(headers: &mut HeaderMap) {
-    let names: Vec<HeaderName> = headers.keys().filter(|name| is_of_caller(name)).cloned().collect();
+/// Headers that say what a request is, and nothing of who asks. Those that describe its content are beside them.
+const NEUTRAL: [&str; 8] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "anthropic-beta",
+    "anthropic-version",
+    "idempotency-key",
+    "openai-beta",
+    "user-agent",
+];
+
+/// Takes out whatever is not known to say nothing of who asks, and is not allowed beside it.
+pub(super) fn keep_neutral(headers: &mut HeaderMap, allowed: &[HeaderName]) {
+    let of_connection = of_connection(headers);
+    let stays = |name: &HeaderName| {
+        (is_neutral(name.as_str()) || allowed.contains(name))
+            && !is_credential(name)
+            && !of_connection.contains(name)
+    };
+    let names: Vec<HeaderName> = headers.keys().filter(|name| !stays(name)).cloned().collect();
     for name in names {
         headers.remove(name);
     }
@@ -48,12 +63,16 @@ pub(super) fn strip(headers: &mut HeaderMap) {
 
 /// Takes out whatever is a credential.
 pub(super) fn strip_credentials(headers: &mut HeaderMap) {
-    for name in [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE] {
+    let names: Vec<HeaderName> = headers.keys().filter(|name| is_credential(name)).cloned().collect();
+    for name in names {
         headers.remove(name);
     }
-    for name in &CREDENTIALS[3..] {
-        headers.remove(*name);
-    }
+}
+
+/// Whether it carries a credential, however it is written: some servers read `_` as `-`.
+pub(crate) fn is_credential(name: &HeaderName) -> bool {
+    let name = name.as_str().replace('_', "-");
+    CREDENTIALS.contains(&&*name) || FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
 /// What belongs to one connection alone: what RFC 9110 §7.6.1 names, and what `Connection` names.
@@ -66,7 +85,6 @@ pub(crate) fn of_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     own.map(HeaderName::from_static).into_iter().chain(listed).collect()
 }
 
-fn is_of_caller(name: &HeaderName) -> bool {
-    let name = name.as_str();
-    CREDENTIALS.contains(&name) || IDENTITY.contains(&name) || is_unwanted(name)
+fn is_neutral(name: &str) -> bool {
+    name.starts_with("content-") || NEUTRAL.contains(&name)
 }

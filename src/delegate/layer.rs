@@ -3,8 +3,9 @@ use super::caller::OnBehalfOf;
 use super::destination::Destinations;
 use super::error::setting;
 use super::obtain::{AT_ONCE, Obtainer};
+use super::question::Wanted;
 use super::service::ActOnBehalf;
-use super::source::{CredentialExchange, Wanted};
+use super::source::CredentialExchange;
 use crate::clock::{SharedClock, SystemClock};
 use crate::fetch::SingleFlight;
 use crate::jose::seen::SeenCredentials;
@@ -102,7 +103,10 @@ impl ActOnBehalfLayerBuilder {
     }
 
     /// Asks for this scope at the next service; called more than once, they add up. One is needed: without any, a server would grant
-    /// whatever the caller may do anywhere.
+    /// whatever the caller may do anywhere. One that an actor lacks here ([`Principal::withheld`]) is not asked for that caller, by exact
+    /// name; if none is left, there is no call.
+    ///
+    /// [`Principal::withheld`]: crate::Principal::withheld
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scopes.push(scope.into());
         self
@@ -165,7 +169,7 @@ impl ActOnBehalfLayerBuilder {
             return Err(setting("destination", "name where calls may go: https:// and a host"));
         }
         let hop = self.hop.unwrap_or_else(|| Arc::from(&*audience));
-        let wanted = Wanted { hop, audience, resource: self.resource, scope: self.scopes.join(" ") };
+        let wanted = Wanted { hop, audience, resource: self.resource, scope: self.scopes.join(" ").into() };
         Ok(ActOnBehalfLayer(Arc::new(Inner {
             obtainer: Obtainer {
                 exchange: self.exchange,

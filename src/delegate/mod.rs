@@ -9,19 +9,23 @@
 //!    [given to the client](ActOnBehalf::on_behalf_of). Nothing is taken from a global or the task.
 //! 2. The gate must keep callers' credentials ([`GateBuilder::keep_credential`](crate::gate::GateBuilder::keep_credential)). Who is
 //!    known by a certificate, a static key or a login of the host has none to exchange, and is refused.
-//! 3. What comes back is checked: a Bearer credential for access, another than the caller's, no scope beyond those asked for, a
-//!    lifetime within a day. If it is a JWT, its `aud` is the next service alone, and it has not expired. Anything else refuses.
-//! 4. It is remembered under the full SHA-256 of the caller's, until shortly before it ends, never beyond the end of the caller's;
-//!    about one credential one exchange is under way at a time. Each call asks the [`Revocations`](crate::principal::Revocations),
-//!    and drops what was issued for who was revoked.
-//! 5. An exchange that fails is a refusal that names the hop ([`OutboundError`]), and no call. Refusals are not remembered.
-//! 6. `Authorization` is replaced, and every other credential taken out, whatever the request had.
-//! 7. Calls go to the destinations that were named, and nowhere else; over plain `http` only to this machine.
-//! 8. `traceparent` and the request's id go along. Each call stands in the record of its request.
+//! 3. A scope that an actor of the caller lacks here ([`Principal::withheld`](crate::Principal::withheld)) is not asked for. If none is
+//!    left, there is no call, and the refusal names the hop, its record the actor.
+//! 4. What comes back is checked: a Bearer credential for access, another than the caller's, no scope beyond those asked for, a
+//!    lifetime within a day. If it is a JWT, its `aud` is the next service alone, its `sub` the caller (RFC 8693), and it has not
+//!    expired. Anything else refuses.
+//! 5. It is remembered under the full SHA-256 of the caller's and the scopes, until shortly before it ends, never beyond the end of the
+//!    caller's; about one credential one exchange is under way at a time. Each call asks the
+//!    [`Revocations`](crate::principal::Revocations), and drops what was issued for who was revoked. A 401 of the next service drops it, too.
+//! 6. An exchange that fails is a refusal that names the hop ([`OutboundError`]), and no call. Refusals are not remembered.
+//! 7. `Authorization` is replaced, and every other credential taken out, whatever the request had. `Host` is what the URI says.
+//! 8. Calls go to the destinations that were named, and nowhere else; over plain `http` only to this machine.
+//! 9. `traceparent` and the request's id go along. Each call stands in the record of its request.
 //!
 //! # Deployment caveat
 //! The client beneath must not follow redirects: it would take the credential to where nobody has looked. hyper-util's does not.
-//! The signature of an issued JWT is for the next service to check.
+//! The signature of an issued JWT is for the next service to check. Scopes are narrowed by their exact names: where the next service calls
+//! them otherwise, and for roles, which no exchange is asked for, an actor's limits here do not reach there; they must be the exchange's.
 //!
 //! # With hyper-util
 //! ```no_run
@@ -30,15 +34,16 @@
 //! use http_body_util::Full;
 //! use hyper_util::client::legacy::Client;
 //! use hyper_util::rt::TokioExecutor;
-//! use portcullis::delegate::{ActOnBehalfLayer, CredentialExchange, OnBehalfOf};
+//! use portcullis::delegate::{CredentialExchange, OnBehalfOf};
 //! use portcullis::fetch::HttpsClient;
 //! use portcullis::jwt::ClientAuthentication;
 //! use tower::{Layer, Service, ServiceExt};
 //!
-//! # async fn handler(caller: OnBehalfOf) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn handler(gate: portcullis::Gate, caller: OnBehalfOf) -> Result<(), Box<dyn std::error::Error>> {
 //! let client = ClientAuthentication::secret("orchestrator", std::env::var("CLIENT_SECRET")?.into());
 //! let fetch = HttpsClient::builder().build()?;
-//! let on_behalf = ActOnBehalfLayer::builder(CredentialExchange::rfc8693("https://login.example.com/token", client, fetch))
+//! let on_behalf = gate
+//!     .act_on_behalf(CredentialExchange::rfc8693("https://login.example.com/token", client, fetch))
 //!     .audience("https://vectors.example.com")
 //!     .scope("vectors:read")
 //!     .destination("http://localhost:8081") // a proxy of the service mesh on this machine; https:// elsewhere
@@ -59,13 +64,18 @@
 //! # With reqwest
 //! reqwest's client is a tower service of its own request type. Five lines make it one of [`http::Request`]; there is no adapter here,
 //! because it would bring some thirty crates for these lines:
-//! ```text
+//! ```no_run
+//! # use portcullis::delegate::ActOnBehalfLayer;
+//! # use tower::Layer;
+//! # fn wrap(on_behalf: ActOnBehalfLayer) -> Result<impl tower::Service<http::Request<reqwest::Body>>, reqwest::Error> {
 //! let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
 //! let client = tower::service_fn(move |request: http::Request<reqwest::Body>| {
 //!     let client = client.clone();
 //!     async move { client.execute(request.try_into()?).await.map(http::Response::<reqwest::Body>::from) }
 //! });
-//! let mut vectors = on_behalf.layer(client);
+//! let vectors = on_behalf.layer(client);
+//! # Ok(vectors)
+//! # }
 //! ```
 
 mod answer;
@@ -76,6 +86,8 @@ mod headers;
 mod layer;
 mod obtain;
 mod provider;
+mod question;
+mod said;
 mod secret;
 mod service;
 mod source;
@@ -83,7 +95,7 @@ mod source;
 pub use caller::OnBehalfOf;
 pub use error::{DelegateError, DelegateErrorKind, OutboundError};
 #[cfg(feature = "forward")]
-pub(crate) use headers::of_connection;
+pub(crate) use headers::{is_credential, of_connection};
 pub use layer::{ActOnBehalfLayer, ActOnBehalfLayerBuilder};
 pub use provider::{
     Provider, ProviderCredential, ProviderCredentialFuture, ProviderCredentialLayer,

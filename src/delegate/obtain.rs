@@ -1,10 +1,11 @@
 use super::answer::{self, Granted};
 use super::caller::OnBehalfOf;
-use super::source::{CredentialExchange, Wanted};
+use super::question::{Question, Wanted};
+use super::source::CredentialExchange;
 use crate::clock::SharedClock;
 use crate::fetch::SingleFlight;
 use crate::jose::seen::{Fingerprint, SeenCredentials};
-use crate::principal::{AuthenticationMethod, Principal, Revocations, Workload};
+use crate::principal::{AuthenticationMethod, Principal, Revocations, Subject, Workload};
 use crate::refusal::{Refusal, RefusalKind};
 use http::{HeaderValue, Uri};
 use secrecy::ExposeSecret;
@@ -31,10 +32,18 @@ pub(super) struct Obtainer {
     pub(super) clock: SharedClock,
 }
 
-/// Whose credential it is, by its hash.
+/// Whose credential it is, and for what another one is asked: by the hash of both.
 pub(super) struct Asking {
-    pub(super) principal: Principal,
+    principal: Principal,
+    scope: Arc<str>,
     fingerprint: Fingerprint,
+}
+
+impl Asking {
+    /// Under which its answer is remembered.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
 }
 
 impl Obtainer {
@@ -48,8 +57,9 @@ impl Obtainer {
         };
         let principal = caller.principal();
         let Some(presented) = principal.presented() else { return Err(self.nothing_to_exchange(principal)) };
-        let asking =
-            Asking { principal: principal.clone(), fingerprint: Fingerprint::of(presented.expose_secret()) };
+        let scope = self.wanted.scope_for(principal)?;
+        let fingerprint = Fingerprint::of_question(presented.expose_secret(), &scope);
+        let asking = Asking { principal: principal.clone(), scope, fingerprint };
         self.check_revocation(&asking)?;
         Ok(asking)
     }
@@ -57,6 +67,11 @@ impl Obtainer {
     /// What is remembered for that caller.
     pub(super) fn recall(&self, asking: &Asking) -> Option<Arc<HeaderValue>> {
         self.issued.find(&asking.fingerprint, self.clock.elapsed())
+    }
+
+    /// Drops what was issued: the next service does not take it.
+    pub(super) fn forget(&self, fingerprint: &Fingerprint) {
+        self.issued.forget(fingerprint);
     }
 
     /// Exchanges the caller's credential, or waits for it if somebody is doing so.
@@ -79,8 +94,13 @@ impl Obtainer {
         let Some(presented) = asking.principal.presented() else {
             return Err(self.nothing_to_exchange(&asking.principal));
         };
-        let subject = presented.expose_secret();
-        let request = self.exchange.request(&self.endpoint, subject, &self.wanted, self.clock.now());
+        let question = Question {
+            wanted: &self.wanted,
+            credential: presented.expose_secret(),
+            subject: asking.principal.subject().map(Subject::id),
+            scope: &asking.scope,
+        };
+        let request = self.exchange.request(&self.endpoint, &question, self.clock.now());
         let request = request.ok_or_else(|| {
             Refusal::misconfigured(format!("the exchange for {audience} could not be asked: no randomness, or the secret of the client stands in no header"))
         })?;
@@ -88,8 +108,7 @@ impl Obtainer {
             answer::unavailable(hop).cause(format!("the exchange for {audience} could not be asked: {error}"))
         })?;
         let now = self.clock.now();
-        let Granted { credential, lifetime } =
-            answer::read(&response, self.exchange.grant, subject, &self.wanted, now)?;
+        let Granted { credential, lifetime } = answer::read(&response, &self.exchange, &question, now)?;
         let mut header = HeaderValue::try_from(format!("Bearer {}", credential.expose_secret()))
             .map_err(|_| answer::unusable(hop, "the credential stands in no header".to_owned()))?;
         header.set_sensitive(true);

@@ -3,9 +3,10 @@ use super::caller::OnBehalfOf;
 use super::headers;
 use super::layer::Inner;
 use crate::exchange::{CallFacts, CallNote};
+use crate::jose::seen::Fingerprint;
 use crate::refusal::{Refusal, RefusalKind};
 use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, Response, request};
+use http::{HeaderValue, Request, Response, StatusCode, request};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::future::Future;
@@ -62,16 +63,18 @@ where
         let note = CallNote::begin(exchange, CallFacts::new(Arc::clone(&hop)));
         // Whatever comes of it, the caller's own credential does not go on.
         headers::strip_credentials(&mut parts.headers);
-        let admitted = match destinations.check(&parts.uri) {
+        let admitted = match destinations.address(&mut parts) {
             Ok(()) => obtainer.admit(caller.as_ref()),
             Err(why) => Err(elsewhere(&hop, &why)),
         };
+        let mut shown = None;
         let phase = match admitted {
             Err(refusal) => Phase::Refused { refusal },
             Ok(asking) => {
                 if let Some(caller) = &caller {
                     caller.propagate(&mut parts);
                 }
+                shown = Some(asking.fingerprint());
                 if let Some(issued) = obtainer.recall(&asking) {
                     note.note(|call| call.credential = Some("remembered"));
                     Phase::Calling { answer: self.inner.call(bearing(parts, body, &issued)) }
@@ -85,7 +88,7 @@ where
                 }
             }
         };
-        ActOnBehalfFuture { phase, hop, note }
+        ActOnBehalfFuture { phase, shared: Arc::clone(&self.shared), shown, note }
     }
 }
 
@@ -106,7 +109,9 @@ pin_project! {
     pub struct ActOnBehalfFuture<S: Service<Request<B>>, B> {
         #[pin]
         phase: Phase<S, B, S::Future>,
-        hop: Arc<str>,
+        shared: Arc<Inner>,
+        // Under which the credential of this call is remembered.
+        shown: Option<Fingerprint>,
         note: CallNote,
     }
 }
@@ -142,9 +147,17 @@ where
                     return Poll::Ready(match ready!(answer.poll(cx)) {
                         Ok(response) => {
                             this.note.note(|call| call.status = Some(response.status()));
+                            // It may have been revoked there, or its key replaced: the next call brings another.
+                            if let (StatusCode::UNAUTHORIZED, Some(shown)) = (response.status(), &*this.shown)
+                            {
+                                this.shared.obtainer.forget(shown);
+                            }
                             Ok(response)
                         }
-                        Err(error) => Err(OutboundError::Failed { hop: Arc::clone(this.hop), error }),
+                        Err(error) => {
+                            let hop = Arc::clone(&this.shared.obtainer.wanted.hop);
+                            Err(OutboundError::Failed { hop, error })
+                        }
                     });
                 }
                 PhaseProjection::Refused { refusal } => {
@@ -159,6 +172,6 @@ where
 
 impl<S: Service<Request<B>>, B> fmt::Debug for ActOnBehalfFuture<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ActOnBehalfFuture").field(&self.hop).finish()
+        f.debug_tuple("ActOnBehalfFuture").field(&self.shared.obtainer.wanted.hop).finish()
     }
 }

@@ -1,4 +1,5 @@
 use super::answer::Grant;
+use super::question::{Question, Wanted};
 use super::secret::RotatingSecret;
 use crate::clock::UnixTime;
 use crate::fetch::Fetch;
@@ -51,6 +52,7 @@ pub struct CredentialExchange {
     client: Arc<ClientAuthentication>,
     subject_type: CredentialType,
     actor: Option<(RotatingSecret, CredentialType)>,
+    pub(super) subjects_renamed: bool,
     pub(super) fetch: Arc<dyn Fetch>,
 }
 
@@ -70,7 +72,8 @@ impl CredentialExchange {
 
     fn new(endpoint: Box<str>, grant: Grant, client: ClientAuthentication, fetch: impl Fetch) -> Self {
         let (client, fetch) = (Arc::new(client), Arc::new(fetch));
-        Self { endpoint, grant, client, subject_type: CredentialType::Access, actor: None, fetch }
+        let (subject_type, actor, subjects_renamed) = (CredentialType::Access, None, false);
+        Self { endpoint, grant, client, subject_type, actor, subjects_renamed, fetch }
     }
 
     /// What callers' credentials are to the server; [`Access`](CredentialType::Access) unless set. RFC 8693 only.
@@ -84,6 +87,19 @@ impl CredentialExchange {
     pub fn actor(mut self, credential: RotatingSecret, kind: CredentialType) -> Self {
         self.actor = Some((credential, kind));
         self
+    }
+
+    /// Takes JWTs for other names (`sub`) than the caller's: the server calls users otherwise than their issuer does, for each audience by
+    /// a name of its own, or with a prefix, as this crate's own exchange does after `subjects_under`. Nobody finds out then that it
+    /// mixes its users up; only a JWT for this client itself is still refused. RFC 8693 only.
+    pub fn danger_subjects_renamed(mut self) -> Self {
+        self.subjects_renamed = true;
+        self
+    }
+
+    /// As whom it is asked.
+    pub(super) fn client_id(&self) -> &str {
+        self.client.id()
     }
 
     /// Where it is asked; an error says what is wrong with it.
@@ -102,10 +118,11 @@ impl CredentialExchange {
     pub(super) fn request(
         &self,
         endpoint: &Uri,
-        subject: &str,
-        wanted: &Wanted,
+        question: &Question<'_>,
         now: UnixTime,
     ) -> Option<Request<Bytes>> {
+        let Question { wanted: Wanted { audience, resource, .. }, credential: subject, scope, .. } =
+            *question;
         let mut form = Form::default();
         form.add("grant_type", self.grant.grant_type());
         match self.grant {
@@ -117,8 +134,8 @@ impl CredentialExchange {
                     form.add("actor_token_type", kind.urn());
                 }
                 form.add("requested_token_type", CredentialType::Access.urn());
-                form.add("audience", &wanted.audience);
-                if let Some(resource) = &wanted.resource {
+                form.add("audience", audience);
+                if let Some(resource) = resource {
                     form.add("resource", resource);
                 }
             }
@@ -127,19 +144,9 @@ impl CredentialExchange {
                 form.add("requested_token_use", "on_behalf_of");
             }
         }
-        form.add("scope", &wanted.scope);
+        form.add("scope", scope);
         self.client.post(endpoint, form, now)
     }
-}
-
-/// For whom, and for what, a credential is asked.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    pub(super) hop: Arc<str>,
-    pub(super) audience: Box<str>,
-    pub(super) resource: Option<Box<str>>,
-    /// The scopes, separated by spaces.
-    pub(super) scope: String,
 }
 
 /// For the posture of whoever uses it.
@@ -149,6 +156,7 @@ impl fmt::Display for CredentialExchange {
             Grant::Exchange => "RFC 8693",
             Grant::OnBehalfOf => "Entra's on-behalf-of",
         };
-        write!(f, "by {how} at {}", self.endpoint)
+        write!(f, "by {how} at {}", self.endpoint)?;
+        if self.subjects_renamed { f.write_str(", FOR SUBJECTS OF ANY NAME") } else { Ok(()) }
     }
 }

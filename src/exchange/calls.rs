@@ -1,6 +1,6 @@
 #[cfg(feature = "delegate")]
 use super::Exchange;
-use super::UsageFacts;
+use super::{Record, UsageFacts};
 use crate::refusal::Refusal;
 use http::StatusCode;
 use std::sync::Arc;
@@ -23,20 +23,41 @@ pub struct CallFacts {
     pub refusal: Option<Refusal>,
     /// What the model's units cost there.
     pub price: Option<Price>,
+    /// The units that the answer of this call reported, where the handler has read them there: input and output count. Where the
+    /// request itself was passed on, they are the request's.
+    pub usage: Option<UsageFacts>,
+    pub(crate) is_request: bool,
 }
 
 impl CallFacts {
-    /// More calls of one request are made, and not recorded.
+    /// More calls of one request are made, and counted in [`Record::calls_beyond`] alone.
     pub const MAX_CALLS: usize = 16;
 
     /// A call to `hop` of which nothing else is known.
     pub fn new(hop: impl Into<Arc<str>>) -> Self {
-        Self { hop: hop.into(), credential: None, model: None, status: None, refusal: None, price: None }
+        Self {
+            hop: hop.into(),
+            credential: None,
+            model: None,
+            status: None,
+            refusal: None,
+            price: None,
+            usage: None,
+            is_request: false,
+        }
     }
 
-    /// What the call cost, in billionths of the price's currency, by the units that the answer reported.
-    pub fn cost(&self, usage: Option<&UsageFacts>) -> Option<u64> {
-        let (price, usage) = (self.price.as_ref()?, usage?);
+    /// The call passes the request on as it is, so that what its answer reports is what the request used.
+    #[cfg(feature = "forward")]
+    pub(crate) fn passing_on(hop: impl Into<Arc<str>>) -> Self {
+        Self { is_request: true, ..Self::new(hop) }
+    }
+
+    /// What the call cost, in billionths of the price's currency, by the units of this call: its own, or those of `record` where the
+    /// request was passed on. `None` where they are not known; one of several calls is not charged with what all of them used.
+    pub fn cost(&self, record: &Record) -> Option<u64> {
+        let of_request = record.usage.as_ref().filter(|_| self.is_request);
+        let (price, usage) = (self.price.as_ref()?, self.usage.as_ref().or(of_request)?);
         price.of(usage.input?, usage.output?)
     }
 }
@@ -68,7 +89,8 @@ impl Price {
     }
 }
 
-/// The entry of one call in the record of its request. Without an exchange, or beyond the bound, it notes nothing.
+/// The entry of one call in the record of its request. Without an exchange it notes nothing, and beyond the bound only that there was
+/// one more.
 #[derive(Clone, Debug, Default)]
 #[cfg(feature = "delegate")]
 pub(crate) struct CallNote(Option<(Exchange, usize)>);
@@ -80,10 +102,12 @@ impl CallNote {
         Self(exchange.and_then(|exchange| {
             let number = exchange.record(|record| {
                 let number = record.calls.len();
-                (number < CallFacts::MAX_CALLS).then(|| {
+                if number < CallFacts::MAX_CALLS {
                     record.calls.push(call);
-                    number
-                })
+                    return Some(number);
+                }
+                record.calls_beyond += 1;
+                None
             });
             number.map(|number| (exchange, number))
         }))

@@ -277,6 +277,6 @@ const FAMILIES: [&str; 5] = [
 ];
 
 /// Whether a name is one that others obey, or holds `_`, which some servers read as `-`.
-pub(crate) fn is_unwanted(name: &str) -> bool {
+fn is_unwanted(name: &str) -> bool {
     name.contains('_') || FAMILIES.iter().any(|family| name.starts_with(family)) || STRIPPED.contains(&name)
 }

@@ -34,8 +34,6 @@ pub use crate::body::CheckedBody;
 pub(crate) use calls::CallNote;
 pub use calls::{CallFacts, Price};
 pub use context::{Context, RequestId, RequestIds};
-#[cfg(feature = "delegate")]
-pub(crate) use edge::is_unwanted;
 pub use edge::{EdgeError, EdgeRules};
 pub use entry::{MatchRouteLayer, MatchRouteLayerBuilder};
 pub(crate) use entry::{original_path, original_uri, peer_socket};

@@ -149,6 +149,8 @@ pub struct Record {
     pub usage: Option<UsageFacts>,
     /// The calls that were made further on for this request, in their order; no more than [`MAX_CALLS`](CallFacts::MAX_CALLS).
     pub calls: Vec<CallFacts>,
+    /// How many more were made.
+    pub calls_beyond: u64,
     /// Which controls would have refused, and why, where the gate only observes.
     pub would_refuse: Vec<(StepId, Refusal)>,
     /// The status of the answer, once there is one.
@@ -175,6 +177,7 @@ impl Record {
             limits: None,
             usage: None,
             calls: Vec::new(),
+            calls_beyond: 0,
             would_refuse: Vec::new(),
             status: None,
             end: None,

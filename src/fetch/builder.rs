@@ -68,9 +68,20 @@ impl HttpsClientBuilder {
         self
     }
 
-    /// Shows this certificate to servers that ask for one (RFC 8705 §2): the chain, leaf first, and its key, in PEM.
+    /// Shows this certificate to servers that ask for one (RFC 8705 §2): the chain, leaf first, and its key, in PEM. It stays the same until
+    /// the client is built anew; `identity` (feature `tls`) follows files that change. Of the two the last one counts.
     pub fn client_certificate_pem(mut self, chain: impl Into<String>, key: SecretString) -> Self {
-        self.identity = Some(ClientCertificate { chain: chain.into(), key });
+        self.identity = Some(ClientCertificate::Fixed { chain: chain.into(), key });
+        self
+    }
+
+    /// The same, of a certificate that can be replaced.
+    #[cfg(feature = "tls")]
+    pub(crate) fn client_certificate_of(
+        mut self,
+        resolver: Arc<dyn rustls::client::ResolvesClientCert>,
+    ) -> Self {
+        self.identity = Some(ClientCertificate::Current(resolver));
         self
     }
 

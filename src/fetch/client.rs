@@ -1,4 +1,5 @@
 use super::connect::Connector;
+use super::within::Within;
 use super::{Fetch, FetchError, FetchErrorKind, Fetching, HttpsClientBuilder};
 use crate::clock::SharedClock;
 use bytes::Bytes;
@@ -30,7 +31,7 @@ const HEAD: usize = 64 * 1024;
 pub struct HttpsClient(Arc<Inner>);
 
 /// A client of HTTP over connections that are made by the rules.
-pub(crate) type StreamingClient<B> = legacy::Client<HttpsConnector<Connector>, B>;
+pub(crate) type StreamingClient<B> = legacy::Client<Within<HttpsConnector<Connector>>, B>;
 
 struct Inner {
     client: StreamingClient<Full<Bytes>>,
@@ -62,6 +63,7 @@ where
     B: http_body::Body + Send,
     B::Data: Send,
 {
+    let limit = connector.time_limit;
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(config)
         .https_or_http()
@@ -72,7 +74,7 @@ where
         .pool_max_idle_per_host(MOST_IDLE)
         .pool_timer(TokioTimer::new())
         .http1_max_buf_size(HEAD)
-        .build(https)
+        .build(Within::new(https, limit))
 }
 
 impl Fetch for HttpsClient {

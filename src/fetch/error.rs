@@ -54,6 +54,9 @@ pub enum FetchErrorKind {
     /// No connection came about, TLS included.
     #[error("no connection: {0}")]
     Connect(String),
+    /// No connection came about in time, the name's addresses and TLS included.
+    #[error("no connection within {} ms", .0.as_millis())]
+    ConnectTimeout(Duration),
     /// The answer did not come in time.
     #[error("no whole answer within {} ms", .0.as_millis())]
     Timeout(Duration),

@@ -11,12 +11,19 @@ impl<K: Copy + Eq + Hash, T: Clone> SingleFlight<K, T> {
     /// The answer that `ask` brings, or that of somebody who asked before and is still waiting. Should that one leave, the next one
     /// in the queue asks.
     pub(crate) async fn join<F: Future<Output = T>>(&self, key: K, ask: impl FnOnce() -> F) -> T {
-        let flight = Flight { flights: self, key, cell: Arc::clone(self.lock().entry(key).or_default()) };
-        flight.cell.get_or_init(ask).await.clone()
+        let cell = Arc::clone(self.lock().entry(key).or_default());
+        let flight = Flight { flights: self, key, cell: Some(cell) };
+        let cell = flight.cell.as_ref().expect("it is taken when the flight is dropped");
+        cell.get_or_init(ask).await.clone()
     }
 }
 
 impl<K, T> SingleFlight<K, T> {
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<OnceCell<T>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -26,17 +33,21 @@ impl<K, T> SingleFlight<K, T> {
 struct Flight<'a, K: Eq + Hash, T> {
     flights: &'a SingleFlight<K, T>,
     key: K,
-    cell: Arc<OnceCell<T>>,
+    /// There until it is dropped.
+    cell: Option<Arc<OnceCell<T>>>,
 }
 
 impl<K: Eq + Hash, T> Drop for Flight<'_, K, T> {
     fn drop(&mut self) {
         let mut flights = self.flights.lock();
+        let Some(cell) = self.cell.take() else { return };
         // Whoever comes after the answer asks again, if it was not worth remembering.
-        let is_ours = flights.get(&self.key).is_some_and(|cell| Arc::ptr_eq(cell, &self.cell));
-        if is_ours && (self.cell.initialized() || Arc::strong_count(&self.cell) == 2) {
+        let is_ours = flights.get(&self.key).is_some_and(|held| Arc::ptr_eq(held, &cell));
+        if is_ours && (cell.initialized() || Arc::strong_count(&cell) == 2) {
             flights.remove(&self.key);
         }
+        // Before the list is let go of: else of two who leave at once each would see the other, and neither be the last.
+        drop(cell);
     }
 }
 

@@ -40,6 +40,7 @@ mod rules;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod within;
 
 pub use builder::HttpsClientBuilder;
 pub use client::HttpsClient;

@@ -1,9 +1,12 @@
 //! Whom the client would ask; how it asks is tested over sockets in `tests/fetch.rs`.
 
-use super::FetchErrorKind;
 use super::address::is_public;
 use super::rules::Rules;
+use super::{FetchErrorKind, SingleFlight};
+use std::future::pending;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Barrier;
+use std::task::{Context, Waker};
 
 fn addresses(all: &[&str]) -> Vec<SocketAddr> {
     all.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 443)).collect()
@@ -131,4 +134,33 @@ fn without_encryption_a_name_must_lead_to_this_machine_even_if_it_is_internal() 
         let error = rules.admit(&target, addresses(bad)).unwrap_err();
         assert_eq!(error.kind, FetchErrorKind::NotLoopback { host: "localhost".into() });
     }
+}
+
+#[test]
+fn a_question_is_off_the_list_when_all_who_waited_have_left_at_once() {
+    const TIMES: usize = 3_000;
+    let flights = SingleFlight::<u8, ()>::default();
+    let together = Barrier::new(3);
+    let mut left_behind = 0;
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                for _ in 0..TIMES {
+                    let mut flight = Box::pin(flights.join(1, pending));
+                    assert!(flight.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                    together.wait();
+                    drop(flight);
+                    together.wait();
+                    together.wait();
+                }
+            });
+        }
+        for _ in 0..TIMES {
+            together.wait();
+            together.wait();
+            left_behind += usize::from(!flights.is_empty());
+            together.wait();
+        }
+    });
+    assert_eq!(left_behind, 0);
 }

@@ -18,9 +18,12 @@ pub(super) enum Roots {
 
 /// What is shown to a server that asks for a certificate.
 #[derive(Clone, Debug)]
-pub(super) struct ClientCertificate {
-    pub(super) chain: String,
-    pub(super) key: SecretString,
+pub(super) enum ClientCertificate {
+    /// In PEM.
+    Fixed { chain: String, key: SecretString },
+    /// Asked on each handshake.
+    #[cfg(feature = "tls")]
+    Current(Arc<dyn rustls::client::ResolvesClientCert>),
 }
 
 pub(super) fn config(
@@ -38,8 +41,10 @@ pub(super) fn config(
         .with_root_certificates(store);
     let mut config = match identity {
         None => builder.with_no_client_auth(),
-        Some(identity) => {
-            let (chain, key) = read_identity(identity)?;
+        #[cfg(feature = "tls")]
+        Some(ClientCertificate::Current(resolver)) => builder.with_client_cert_resolver(resolver.clone()),
+        Some(ClientCertificate::Fixed { chain, key }) => {
+            let (chain, key) = read_identity(chain, key)?;
             builder.with_client_auth_cert(chain, key).map_err(|error| {
                 setting("client_certificate_pem", format!("key and certificate do not fit: {error}"))
             })?
@@ -94,15 +99,15 @@ fn from_pem(all: &[String]) -> Result<RootCertStore, FetchError> {
 
 type ReadIdentity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn read_identity(identity: &ClientCertificate) -> Result<ReadIdentity, FetchError> {
+fn read_identity(chain: &str, key: &SecretString) -> Result<ReadIdentity, FetchError> {
     let unusable = |problem: &str| setting("client_certificate_pem", problem.to_owned());
-    let chain = CertificateDer::pem_slice_iter(identity.chain.as_bytes()).collect::<Result<Vec<_>, _>>();
+    let chain = CertificateDer::pem_slice_iter(chain.as_bytes()).collect::<Result<Vec<_>, _>>();
     let chain = chain.map_err(|_| unusable("the chain is no PEM"))?;
     if chain.is_empty() {
         return Err(unusable("the chain holds no certificate"));
     }
     // What the parser says could repeat a part of the key.
-    let key = PrivateKeyDer::from_pem_slice(identity.key.expose_secret().as_bytes());
+    let key = PrivateKeyDer::from_pem_slice(key.expose_secret().as_bytes());
     Ok((chain, key.map_err(|_| unusable("the key is no private key in PEM"))?))
 }
 

@@ -1,6 +1,6 @@
 use super::head::is_framing;
 use super::service::{Forward, Inner};
-use crate::delegate::ProviderCredentialLayer;
+use crate::delegate::{ProviderCredentialLayer, is_credential};
 use crate::exchange::Price;
 use crate::fetch::{FetchError, HttpsClient, HttpsClientBuilder};
 use http::HeaderName;
@@ -93,7 +93,8 @@ impl ForwardBuilder {
         self
     }
 
-    /// Lets this header of requests go on as well. Headers can widen rights at a provider: beta features, other accounts.
+    /// Lets this header of requests go on as well, if it carries no credential. Headers can widen rights at a provider: beta features,
+    /// other accounts.
     pub fn allow_request_header(mut self, name: HeaderName) -> Self {
         self.headers.push(name);
         self
@@ -117,7 +118,7 @@ impl ForwardBuilder {
         self
     }
 
-    /// How long connecting may take, at most 60 seconds; 5 seconds when not called.
+    /// How long connecting may take, from the name to the end of the TLS handshake, at most 60 seconds; 5 seconds when not called.
     pub fn connect_within(mut self, limit: Duration) -> Self {
         self.connect = limit;
         self
@@ -167,12 +168,19 @@ impl ForwardBuilder {
         if forbidden {
             return Err(setting("allow_request_header", "what frames a message is made anew"));
         }
+        if self.headers.iter().any(is_credential) {
+            return Err(setting(
+                "allow_request_header",
+                "a caller's credential is not the upstream's to see",
+            ));
+        }
+        let credential = self.credential.passing(&self.headers);
         let client = self.client.time_limit(self.connect).build_streaming().map_err(ForwardErrorKind::from);
         let client = client.map_err(|kind| ForwardError { kind })?;
         Ok(Forward(Arc::new(Inner {
-            hop: self.credential.provider().name().into(),
-            about: self.credential.to_string(),
-            client: self.credential.layer(client),
+            hop: credential.provider().name().into(),
+            about: credential.to_string(),
+            client: credential.layer(client),
             base: origin + &self.base,
             headers: self.headers,
             queries: self.queries,

@@ -57,7 +57,7 @@ fn target(inner: &Inner, uri: &Uri) -> Result<Uri, Refusal> {
 
 /// For the entry in the record.
 fn extensions(inner: &Inner, exchange: &Exchange) -> Extensions {
-    let mut facts = CallFacts::new(Arc::clone(&inner.hop));
+    let mut facts = CallFacts::passing_on(Arc::clone(&inner.hop));
     facts.model = exchange.record(|record| record.read.as_ref().and_then(|read| read.model.clone()));
     let payload = exchange.payload();
     let model = payload.as_ref().and_then(|payload| payload.facts.model.as_deref());

@@ -20,6 +20,8 @@ pub(super) fn judge(hop: &str, mut response: Response<Incoming>) -> Result<Respo
         200..=299 | 400 | 404 | 409 | 413 | 415 | 422 => {
             // Whoever frames the answer anew says how long it is.
             response.headers_mut().remove(CONTENT_LENGTH);
+            // The words of the upstream's status line stand there, and would go out.
+            response.extensions_mut().clear();
             Ok(response)
         }
         401 | 403 | 407 => Err(failed().cause(format!("{says}: it does not take this service's credential"))),
@@ -37,7 +39,7 @@ pub(super) fn none(hop: &str, error: OutboundError<legacy::Error>) -> Refusal {
         OutboundError::Failed { error, .. } => {
             let error = failure(&error);
             let refusal = match error.kind {
-                FetchErrorKind::Timeout(_) => late(),
+                FetchErrorKind::Timeout(_) | FetchErrorKind::ConnectTimeout(_) => late(),
                 _ => failed(),
             };
             refusal.cause(format!("{hop} was not reached: {error}"))

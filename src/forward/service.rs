@@ -1,9 +1,10 @@
 use super::body::ForwardBody;
 use super::{head, outcome};
 use crate::delegate::ProviderCredential;
-use crate::exchange::{Exchange, Price};
+use crate::exchange::{Exchange, Price, Ran, StepId};
 use crate::fetch::StreamingClient;
 use crate::refusal::{ProblemJson, Refusal, Rendered, Respond};
+use crate::route::Access;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, Request, Response};
@@ -79,9 +80,7 @@ impl Inner {
         request: Request<OutboundBody>,
         exchange: &Exchange,
     ) -> Result<Response<ForwardBody>, Refusal> {
-        if exchange.route().is_none() {
-            return Err(Refusal::stacked_wrongly("Forward", "MatchRouteLayer"));
-        }
+        checked(exchange)?;
         let hop = &*self.hop;
         let place = Arc::clone(&self.room).try_acquire_owned().map_err(|_| outcome::no_room(hop))?;
         let (parts, body) = request.into_parts();
@@ -99,6 +98,31 @@ impl Inner {
         let clock = exchange.clock().clone();
         Ok(response.map(|body| ForwardBody::upstream(body, self.silence, clock, place)))
     }
+}
+
+/// Whether the layers that make it safe to go on ran: with the upstream's credential everybody may do what this service may.
+fn checked(exchange: &Exchange) -> Result<(), Refusal> {
+    let lacks = |layer| Err(Refusal::stacked_wrongly("Forward", layer));
+    let Some(route) = exchange.route() else { return lacks("MatchRouteLayer") };
+    // What is only observed goes on whatever the layers say.
+    if exchange.is_observed() {
+        return Ok(());
+    }
+    let ran = |step| exchange.record(|record| record.ran(step));
+    // An open route asks nobody who they are.
+    if *route.access() != Access::Open {
+        if exchange.principal().is_none() {
+            return lacks("VerifyJwtLayer");
+        }
+        if ran(StepId::Authorize) != Ran::Passed {
+            return lacks("AuthorizeLayer");
+        }
+    }
+    // That there is no body where there must be none has been looked at as well.
+    if ran(StepId::Read) != Ran::Passed {
+        return lacks("ReadPayloadLayer");
+    }
+    Ok(())
 }
 
 /// The answer where no gate ran.

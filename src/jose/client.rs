@@ -45,6 +45,12 @@ impl ClientAuthentication {
         Self { id: client_id.into(), by: By::Certificate }
     }
 
+    /// What the authorization server calls this service.
+    #[cfg(feature = "delegate")]
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The request that posts `form` to `endpoint` as this client. `None` when there is no randomness, or the secret stands in no
     /// header.
     pub(crate) fn post(&self, endpoint: &Uri, mut form: Form, now: UnixTime) -> Option<Request<Bytes>> {

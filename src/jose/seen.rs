@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+#[cfg(feature = "delegate")]
+use aws_lc_rs::digest::Context;
 use aws_lc_rs::digest::{SHA256, digest};
 use hashbrown::HashTable;
 
@@ -20,6 +22,19 @@ impl Fingerprint {
     pub(crate) fn of(credential: &str) -> Self {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest(&SHA256, credential.as_bytes()).as_ref());
+        Self(bytes)
+    }
+
+    /// That of a credential together with what is asked about it.
+    #[cfg(feature = "delegate")]
+    pub(crate) fn of_question(credential: &str, question: &str) -> Self {
+        let mut context = Context::new(&SHA256);
+        // The length in front keeps one pair from reading as another.
+        context.update(&(question.len() as u64).to_le_bytes());
+        context.update(question.as_bytes());
+        context.update(credential.as_bytes());
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(context.finish().as_ref());
         Self(bytes)
     }
 

@@ -49,6 +49,8 @@ mod builder;
 mod client;
 mod connection;
 mod failure;
+#[cfg(feature = "fetch")]
+mod fetch;
 mod hello;
 #[cfg(feature = "axum")]
 mod listener;

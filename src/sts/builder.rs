@@ -79,7 +79,7 @@ impl StsBuilder {
     }
 
     /// The same, with `prefix` before the names of its subjects in what is issued: with more than one issuer, each has one, so that
-    /// nobody is taken for another who is called alike.
+    /// nobody is taken for another who is called alike. The actors' `CredentialExchange` must be told so (`danger_subjects_renamed`).
     pub fn subjects_under(mut self, prefix: impl Into<Box<str>>, issuer: TrustedIssuer) -> Self {
         self.issuers.push((prefix.into(), issuer));
         self

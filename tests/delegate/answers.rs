@@ -24,7 +24,10 @@ async fn comes_to(world: &World, status: StatusCode, answer: Value) -> Refusal {
 
 fn good(world: &World) -> (Issuer, Value) {
     let issuer = Issuer::with_clock("https://exchange.test", world.clock.shared());
-    let form = read_form(&format!("audience={}&scope=vectors%3Aread", VECTORS.replace(':', "%3A")));
+    let audience = VECTORS.replace(':', "%3A");
+    let form =
+        format!("audience={audience}&scope=vectors%3Aread&subject_token={}", world.credential("alice"));
+    let form = read_form(&form);
     let answer = granted(&issuer, &form);
     (issuer, answer)
 }
@@ -140,13 +143,19 @@ async fn a_server_that_repeats_the_callers_credential_is_not_repeated() {
     let gate = world.gate();
     let alice = world.caller(&gate, "alice").await;
     let own = secrecy::ExposeSecret::expose_secret(alice.principal().presented().unwrap()).to_owned();
-    let words = format!("the token {own} is not mine\nforged line");
-    world.server.will_answer(
-        StatusCode::BAD_REQUEST,
-        json!({ "error": "invalid_grant", "error_description": words }),
-    );
-    let (_, cause) = refused(send(&world.client(&gate), &alice, world.call()).await);
-    assert!(cause.ends_with("answered 400: invalid_grant"), "{cause}");
+    let (begin, end) = (&own[..20], &own[own.len() - 24..]);
+    for (code, words, told) in [
+        ("invalid_grant", format!("the token {own} is not mine\nforged line"), "invalid_grant"),
+        ("invalid_grant", format!("the token '{begin}…' is not mine"), "invalid_grant the token is not mine"),
+        ("invalid_grant", format!("(…{end}) is\nnot mine"), "invalid_grant is not mine"),
+        (&*own, "not mine".to_owned(), "not mine"),
+    ] {
+        world
+            .server
+            .will_answer(StatusCode::BAD_REQUEST, json!({ "error": code, "error_description": words }));
+        let (_, cause) = refused(send(&world.client(&gate), &alice, world.call()).await);
+        assert_eq!(cause, format!("the exchange for {VECTORS} answered 400: {told}"));
+    }
 }
 
 #[tokio::test]

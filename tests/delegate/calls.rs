@@ -20,7 +20,21 @@ async fn a_call_bears_a_credential_that_was_made_for_the_next_service_and_no_oth
     let credential = world.credential("alice");
     let alice = caller(&gate, inbound(&credential)).await;
     let mut request = world.call();
-    for name in ["authorization", "x-api-key", "cookie", "dpop", "proxy-authorization", "x-goog-api-key"] {
+    for name in [
+        "authorization",
+        "x-api-key",
+        "x_api_key",
+        "cookie",
+        "dpop",
+        "proxy-authorization",
+        "x-goog-api-key",
+        "x-amzn-oidc-accesstoken",
+        "x-ms-token-aad-access-token",
+        "x-serverless-authorization",
+        "x-goog-iap-jwt-assertion",
+        "cf-access-jwt-assertion",
+        "x-forwarded-access-token",
+    ] {
         request.headers_mut().insert(name, "of-the-caller".parse().unwrap());
     }
     assert_eq!(send(&world.client(&gate), &alice, request).await.unwrap(), StatusCode::OK);
@@ -148,6 +162,24 @@ async fn what_was_issued_does_not_outlive_what_it_was_made_of() {
         world.clock.advance(Duration::from_secs(advance));
         send(&client, &alice, world.call()).await.unwrap();
         assert_eq!(world.server.times_asked(), exchanges, "after {advance} s more");
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_the_next_service_does_not_take_is_not_shown_again() {
+    let world = World::new().await;
+    let gate = world.gate();
+    let (client, alice) = (world.client(&gate), world.caller(&gate, "alice").await);
+    for (answer, exchanges) in [
+        (StatusCode::OK, 1),
+        (StatusCode::FORBIDDEN, 1),
+        (StatusCode::UNAUTHORIZED, 1),
+        (StatusCode::OK, 2),
+        (StatusCode::OK, 2),
+    ] {
+        world.vectors.will_answer(answer);
+        assert_eq!(send(&client, &alice, world.call()).await.unwrap(), answer);
+        assert_eq!(world.server.times_asked(), exchanges, "{answer}");
     }
 }
 
@@ -308,6 +340,7 @@ async fn more_calls_than_a_record_holds_are_made_all_the_same() {
     assert_eq!((&first["credential"], &first["status"]), (&"exchanged".into(), &200.into()));
     assert_eq!((&second["credential"], &second["hop"]), (&"remembered".into(), &HOP.into()));
     assert_eq!((calls.len(), world.vectors.came().len()), (16, 20));
+    assert_eq!(record["more_calls"], 4, "who has hidden a call behind others has left a trace");
     let came = world.vectors.came();
     assert!(
         came.iter().all(|(_, headers)| headers["x-request-id"] == *record["request_id"].as_str().unwrap())

@@ -94,15 +94,62 @@ async fn a_provider_sees_this_services_credential_where_it_expects_it_and_nothin
             "remote-user",
             "x-real-ip",
             "baggage",
+            "x-amzn-oidc-data",
+            "x-ms-token-aad-access-token",
+            "x-serverless-authorization",
+            "x-goog-iap-jwt-assertion",
+            "from",
+            "origin",
+            "referer",
+            "via",
+            "x-client-ip",
+            "x-cluster-client-ip",
+            "fastly-client-ip",
+            "x-envoy-external-address",
+            "x-forwarded-ssl",
+            "x-original-forwarded-for",
+            "x-nobody-has-heard-of",
+            "x-named-by-connection",
         ] {
             request.headers_mut().insert(name, "of-the-caller".parse().unwrap());
         }
-        request.headers_mut().insert("content-type", "application/json".parse().unwrap());
+        for (name, value) in NEUTRAL {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
         client.oneshot(request).await.unwrap();
         let came = running.last();
         assert_eq!(came.get_all(header).iter().collect::<Vec<_>>(), [value]);
         assert!(came.values().all(|value| value != "of-the-caller"), "{came:?}");
-        assert_eq!(came["content-type"], "application/json");
+        assert!(NEUTRAL.iter().all(|(name, value)| came[*name] == *value), "{came:?}");
+    }
+}
+
+/// What says nothing of who asks.
+const NEUTRAL: [(&str, &str); 4] = [
+    ("accept", "text/event-stream"),
+    ("anthropic-version", "2023-06-01"),
+    ("content-type", "application/json"),
+    ("user-agent", "service/1"),
+];
+
+#[tokio::test]
+async fn another_header_goes_on_if_it_was_allowed_unless_it_carries_a_credential() {
+    let running = Running::start().await;
+    let key = RotatingSecret::new(KEY.into()).unwrap();
+    let builder =
+        || ProviderCredentialLayer::builder(Provider::openai(), key.clone()).destination(&running.origin);
+    let organization = HeaderName::from_static("openai-organization");
+    let client = builder().allow_request_header(organization.clone()).build().unwrap().layer(plain());
+    for connection in ["keep-alive", "keep-alive, openai-organization"] {
+        let mut request = running.call("/");
+        request.headers_mut().insert(organization.clone(), "ours".parse().unwrap());
+        request.headers_mut().insert("connection", connection.parse().unwrap());
+        client.clone().oneshot(request).await.unwrap();
+        assert_eq!(running.last().contains_key(&organization), connection == "keep-alive");
+    }
+    for name in ["authorization", "cookie", "x-ms-token-aad-id-token", "x_api_key"] {
+        let error = builder().allow_request_header(HeaderName::from_static(name)).build().unwrap_err();
+        assert!(error.to_string().starts_with("`allow_request_header`: "), "{error}");
     }
 }
 

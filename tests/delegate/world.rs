@@ -4,6 +4,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse;
 use axum::{Router, routing::post};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -226,11 +228,18 @@ impl AuthorizationServer {
 /// What a server of RFC 8693 answers that does as it is asked.
 pub(crate) fn granted(issuer: &Issuer, form: &Form) -> Value {
     let audience = form.get("audience").map_or("", String::as_str);
-    let credential = issuer.credential("alice").audience(audience).scope(&form["scope"]).sign();
+    let subject = claims(&form["subject_token"])["sub"].as_str().unwrap().to_owned();
+    let credential = issuer.credential(subject).audience(audience).scope(&form["scope"]).sign();
     json!({
         "access_token": credential, "token_type": "Bearer", "expires_in": 300, "scope": form["scope"],
         "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
     })
+}
+
+/// What stands in a JWT.
+pub(crate) fn claims(credential: &str) -> Value {
+    let claims = credential.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
 
 async fn exchange(
@@ -269,17 +278,19 @@ pub(crate) fn read_form(body: &str) -> Form {
     form
 }
 
-/// A service further on: notes what comes.
+/// A service further on: notes what comes, and takes it unless told otherwise.
 #[derive(Clone)]
 pub(crate) struct Vectors {
     address: SocketAddr,
     came: Arc<Mutex<Vec<(Uri, HeaderMap)>>>,
+    answer: Arc<Mutex<StatusCode>>,
 }
 
 impl Vectors {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let vectors = Self { address: listener.local_addr().unwrap(), came: Arc::default() };
+        let address = listener.local_addr().unwrap();
+        let vectors = Self { address, came: Arc::default(), answer: Arc::default() };
         let app = Router::new().fallback(note).with_state(vectors.clone());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         vectors
@@ -289,15 +300,19 @@ impl Vectors {
         format!("http://{}", self.address)
     }
 
+    pub(crate) fn will_answer(&self, status: StatusCode) {
+        *self.answer.lock().unwrap() = status;
+    }
+
     pub(crate) fn came(&self) -> Vec<(Uri, HeaderMap)> {
         self.came.lock().unwrap().clone()
     }
 }
 
-async fn note(State(vectors): State<Vectors>, request: Request) -> &'static str {
+async fn note(State(vectors): State<Vectors>, request: Request) -> (StatusCode, &'static str) {
     let (parts, _) = request.into_parts();
     vectors.came.lock().unwrap().push((parts.uri, parts.headers));
-    "found"
+    (*vectors.answer.lock().unwrap(), "found")
 }
 
 /// A log whose records come to the test.

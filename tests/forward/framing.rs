@@ -39,6 +39,18 @@ async fn the_upstream_sees_listed_headers_the_providers_credential_and_nothing_o
 }
 
 #[tokio::test]
+async fn a_header_that_was_allowed_goes_on() {
+    let upstream = Upstream::answering(ok(ANSWER)).await;
+    let beta = http::HeaderName::from_static("x-beta");
+    let world = World::with(&upstream.url(), |forward| forward.allow_request_header(beta)).await;
+    let request =
+        format!("{}x-beta: 1\r\nx-gamma: 1\r\ncontent-length: {}\r\n\r\n{HELLO}", world.head(), HELLO.len());
+    world.ask(&request).await;
+    let came = upstream.came().remove(0);
+    assert_eq!((header(&came, "x-beta"), header(&came, "x-gamma")), (vec!["1"], vec![]));
+}
+
+#[tokio::test]
 async fn whatever_frames_a_request_it_goes_on_in_one_piece_with_one_length_and_nothing_behind_it() {
     let smuggled = "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-smuggled: 1\r\n\r\n";
     let chunked = format!("{:x}\r\n{HELLO}\r\n0\r\n\r\n", HELLO.len());

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "what cannot be unwrapped fails the test")]
 
 mod framing;
+mod stack;
 mod streams;
 mod upstream;
 mod world;

@@ -39,6 +39,7 @@ async fn what_a_client_can_mend_comes_back_and_every_other_failure_is_a_refusal(
         let world = World::of(&upstream).await;
         let came = world.ask(&world.chat(HELLO)).await;
         assert!(came.starts_with(&format!("HTTP/1.1 {expected} ")), "{status}: {came}");
+        assert!(!came.contains("Whatever"), "the upstream's words: {came}");
         let record = world.record();
         assert_eq!(record["reason"].as_str(), reason, "{record}");
         assert_eq!(record["calls"][0]["status"], status, "{record}");
@@ -112,6 +113,24 @@ async fn an_address_inside_the_network_is_reached_only_if_it_is_listed() {
     assert!(upstream.came().is_empty());
 }
 
+#[tokio::test]
+async fn an_upstream_that_takes_the_connection_and_never_shakes_hands_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let limit = Duration::from_millis(100);
+    let rules = || {
+        let roots = portcullis::testing::CertificateAuthority::new("ours").pem();
+        portcullis::fetch::HttpsClient::builder().roots_pem(roots).internal_host("127.0.0.1")
+    };
+    let world = World::with(&url, |forward| forward.connect_by(rules()).connect_within(limit)).await;
+    let request = world.chat(HELLO);
+    let asked = tokio::time::timeout(Duration::from_secs(10), world.ask(&request));
+    let came = asked.await.expect("nobody waits for a handshake for ever");
+    assert!(came.starts_with("HTTP/1.1 504 Gateway Timeout\r\n"), "{came}");
+    assert!(world.record()["cause"].as_str().unwrap().contains("no connection within 100 ms"));
+    drop(listener);
+}
+
 #[test]
 fn what_cannot_be_used_is_named_when_it_is_built() {
     let key = RotatingSecret::new(KEY.into()).unwrap();
@@ -131,6 +150,7 @@ fn what_cannot_be_used_is_named_when_it_is_built() {
         (one().base_path("/openai/"), "base_path"),
         (one().allow_request_header(HeaderName::from_static("transfer-encoding")), "allow_request_header"),
         (one().allow_request_header(HeaderName::from_static("host")), "allow_request_header"),
+        (one().allow_request_header(HeaderName::from_static("cookie")), "allow_request_header"),
     ] {
         let error = builder.build().unwrap_err().to_string();
         assert!(error.starts_with(&format!("`{field}`: ")), "{error}");

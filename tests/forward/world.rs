@@ -22,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 pub(crate) const KEY: &str = "sk-of-the-provider";
-const AUDIENCE: &str = "https://llm.test";
+pub(crate) const AUDIENCE: &str = "https://llm.test";
 
 /// What an upstream does on each connection, after it has read a request.
 #[derive(Clone)]

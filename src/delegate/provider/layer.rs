@@ -2,6 +2,7 @@ use super::ProviderCredential;
 use crate::delegate::DelegateError;
 use crate::delegate::destination::Destinations;
 use crate::delegate::error::setting;
+use crate::delegate::headers::is_credential;
 use crate::delegate::secret::RotatingSecret;
 use http::HeaderName;
 use http::header::{
@@ -69,8 +70,10 @@ impl Provider {
 /// Makes a client of HTTP show this service's own credential to a provider of models, and nothing of callers; see
 /// [the module](crate::delegate). Cheap to clone.
 ///
-/// 1. Every credential that the request has, its cookies, and every header that says who asks or from where, is taken out. A
-///    query that names a credential (`key`, `api_key`, `access_token`) refuses the call.
+/// 1. Of the request's headers only those go on that say what it is: `accept`, `accept-encoding`, `accept-language`, `content-…`,
+///    `user-agent`, `idempotency-key`, `anthropic-version`, `anthropic-beta`, `openai-beta`, and those that were
+///    [allowed](ProviderCredentialLayerBuilder::allow_request_header). A query that names a credential (`key`, `api_key`,
+///    `access_token`) refuses the call.
 /// 2. The credential is read anew for each call, so that it can be [replaced](RotatingSecret::replace) while calls are made.
 /// 3. Calls go to the provider's own address, or to those that were named instead; everywhere else they are refused.
 /// 4. Of the answer's headers only those come back that are listed, none that belongs to the connection (RFC 9110 §7.6.1), and none
@@ -96,6 +99,8 @@ pub(super) struct Rules {
     pub(super) provider: Provider,
     pub(super) secret: Option<RotatingSecret>,
     pub(super) destinations: Destinations,
+    /// Of the request, beside those that say nothing of who asks.
+    pub(super) passed: Vec<HeaderName>,
     /// Of the answer.
     pub(super) allowed: Vec<HeaderName>,
 }
@@ -110,6 +115,19 @@ impl ProviderCredentialLayer {
     /// takes away what is the caller's.
     pub fn without_credential(name: impl Into<Arc<str>>) -> ProviderCredentialLayerBuilder {
         ProviderCredentialLayerBuilder::new(Provider::bearer(name), None)
+    }
+
+    /// The same layer, through which these headers of requests go as well.
+    #[cfg(feature = "forward")]
+    pub(crate) fn passing(&self, names: &[HeaderName]) -> Self {
+        let Rules { provider, secret, destinations, passed, allowed } = &*self.0;
+        Self(Arc::new(Rules {
+            provider: provider.clone(),
+            secret: secret.clone(),
+            destinations: destinations.clone(),
+            passed: passed.iter().chain(names).cloned().collect(),
+            allowed: allowed.clone(),
+        }))
     }
 
     #[cfg(feature = "forward")]
@@ -150,19 +168,27 @@ pub struct ProviderCredentialLayerBuilder {
     provider: Provider,
     secret: Option<RotatingSecret>,
     destinations: Vec<String>,
+    passed: Vec<HeaderName>,
     allowed: Vec<HeaderName>,
 }
 
 impl ProviderCredentialLayerBuilder {
     fn new(provider: Provider, secret: Option<RotatingSecret>) -> Self {
         let allowed = vec![CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, CACHE_CONTROL, DATE, RETRY_AFTER];
-        Self { provider, secret, destinations: Vec::new(), allowed }
+        Self { provider, secret, destinations: Vec::new(), passed: Vec::new(), allowed }
     }
 
     /// Lets calls go to `https://host`, with a port where it is another than 443; called more than once, they add up. Replaces the
     /// provider's own address. Plain `http` is for loopback.
     pub fn destination(mut self, origin: impl Into<String>) -> Self {
         self.destinations.push(origin.into());
+        self
+    }
+
+    /// Lets this header of requests go on as well: one that this service sets itself, such as `openai-organization`. None that carries a
+    /// credential can be allowed.
+    pub fn allow_request_header(mut self, name: HeaderName) -> Self {
+        self.passed.push(name);
         self
     }
 
@@ -185,7 +211,12 @@ impl ProviderCredentialLayerBuilder {
         if destinations.is_empty() {
             return Err(setting("destination", "name where this provider is: https:// and a host"));
         }
-        let (provider, secret, allowed) = (self.provider, self.secret, self.allowed);
-        Ok(ProviderCredentialLayer(Arc::new(Rules { provider, secret, destinations, allowed })))
+        if let Some(name) = self.passed.iter().find(|name| is_credential(name)) {
+            let problem =
+                format!("{name} carries a credential, and none but this service's own goes to a provider");
+            return Err(setting("allow_request_header", problem));
+        }
+        let Self { provider, secret, passed, allowed, .. } = self;
+        Ok(ProviderCredentialLayer(Arc::new(Rules { provider, secret, destinations, passed, allowed })))
     }
 }

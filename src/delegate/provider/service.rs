@@ -70,8 +70,8 @@ impl Rules {
     /// Makes of a request one that may go to the provider.
     fn prepare(&self, parts: &mut request::Parts, secret: Option<&SecretString>) -> Result<(), Refusal> {
         let hop = self.provider.name();
-        headers::strip(&mut parts.headers);
-        self.destinations.check(&parts.uri).map_err(|why| elsewhere(hop, &why))?;
+        headers::keep_neutral(&mut parts.headers, &self.passed);
+        self.destinations.address(parts).map_err(|why| elsewhere(hop, &why))?;
         if names_credential(&parts.uri) {
             return Err(elsewhere(hop, "its query names a credential"));
         }
