@@ -8,12 +8,14 @@ use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use thiserror::Error;
 
 /// The largest file that is read, in bytes.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
+/// The largest file that a request reads by itself.
+const MOST_BYTES_AT_ONCE: u64 = 64 * 1024;
 /// How long a file is left alone after a look at it.
 const COOL_DOWN: Duration = Duration::from_secs(30);
 /// The score of a network that has none.
@@ -31,8 +33,9 @@ const FULL: u8 = 100;
 /// ```
 ///
 /// The file is read again when it changes: a request looks whether it did, at most once in 30 seconds. A file that cannot
-/// be read or holds a line that cannot be is reported with `tracing::warn`, and the list read before stays. Replace it by
-/// renaming a complete one over it.
+/// be read, holds a line that cannot be, or has become empty is reported with `tracing::warn`, and the list read before stays:
+/// only [`reload`](Self::reload) takes an empty one. A file of more than 64 KiB is read on a thread of its own, and counts once it
+/// is read. Replace a file by renaming a complete one over it.
 #[derive(Clone)]
 pub struct AddressList(Arc<Inner>);
 
@@ -48,8 +51,11 @@ struct File {
     /// The next look, in nanoseconds of the clock's own time.
     next_look: AtomicU64,
     /// What the file looked like when it was last read. Held while reading.
-    seen: Mutex<(Option<SystemTime>, u64)>,
+    seen: Mutex<Stamp>,
 }
+
+/// When a file was changed, and how many bytes it has.
+type Stamp = (Option<SystemTime>, u64);
 
 /// Scores by network, found by asking for each length of prefix that there is.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -123,24 +129,40 @@ impl AddressList {
             return;
         }
         // Who cannot have the lock lets the one who holds it look.
-        let Ok(mut seen) = file.seen.try_lock() else { return };
+        let Ok(seen) = file.seen.try_lock() else { return };
         file.next_look.store(now.saturating_add(nanos(COOL_DOWN)), Ordering::Relaxed);
-        let changed = match std::fs::metadata(&file.path) {
-            Ok(metadata) => (metadata.modified().ok(), metadata.len()) != *seen,
-            Err(_) => true,
-        };
-        if !changed {
-            return;
+        match std::fs::metadata(&file.path) {
+            Ok(metadata) if (metadata.modified().ok(), metadata.len()) == *seen => {}
+            // A request must not wait for it, nor those that share its thread.
+            Ok(metadata) if metadata.len() > MOST_BYTES_AT_ONCE => {
+                drop(seen);
+                let list = self.clone();
+                let reader = std::thread::Builder::new().name("portcullis-addresses".to_owned());
+                if let Err(error) = reader.spawn(move || list.read_changed()) {
+                    file.warn(&error);
+                }
+            }
+            _ => self.take(file, seen),
         }
+    }
+
+    fn read_changed(&self) {
+        let Some(file) = &self.0.file else { return };
+        if let Ok(seen) = file.seen.try_lock() {
+            self.take(file, seen);
+        }
+    }
+
+    /// Reads the file, and believes it if it holds something.
+    fn take(&self, file: &File, mut seen: MutexGuard<'_, Stamp>) {
         match read(&file.path) {
+            // It may be one that is only half written.
+            Ok((_, table)) if table.scores.is_empty() && !self.is_empty() => file.warn(&"it is empty"),
             Ok((stamp, table)) => {
                 *seen = stamp;
                 self.0.table.store(Arc::new(table));
             }
-            Err(error) => {
-                let path = file.path.display().to_string();
-                tracing::warn!(path = &*escaped(&path), %error, "a list of addresses cannot be used; the one read before stays");
-            }
+            Err(error) => file.warn(&error),
         }
     }
 
@@ -155,6 +177,13 @@ impl AddressList {
         *seen = stamp;
         self.0.table.store(Arc::new(table));
         Ok(())
+    }
+}
+
+impl File {
+    fn warn(&self, error: &dyn fmt::Display) {
+        let path = self.path.display().to_string();
+        tracing::warn!(path = &*escaped(&path), %error, "a list of addresses cannot be used; the one read before stays");
     }
 }
 
@@ -179,7 +208,7 @@ impl Table {
     }
 }
 
-fn read(path: &Path) -> Result<((Option<SystemTime>, u64), Table), AddressListError> {
+fn read(path: &Path) -> Result<(Stamp, Table), AddressListError> {
     let failed = |error: std::io::Error| AddressListError::Unreadable(path.to_owned(), error.to_string());
     let file = std::fs::File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
@@ -275,6 +304,26 @@ mod tests {
     }
 
     #[test]
+    fn a_large_file_is_read_beside_the_requests() {
+        let path = std::env::temp_dir().join(format!("portcullis-many-addresses-{}", std::process::id()));
+        let clock = FakeClock::at(crate::clock::UnixTime::from_secs(1_800_000_000));
+        std::fs::write(&path, "192.0.2.0/24\n").unwrap();
+        let list = AddressList::open_with_clock(&path, clock.shared()).unwrap();
+        let many: String = (0..20_000).map(|n| format!("10.0.{}.{}\n", n / 256, n % 256)).collect();
+        assert!(many.len() as u64 > MOST_BYTES_AT_ONCE);
+        std::fs::write(&path, many).unwrap();
+        clock.advance(COOL_DOWN);
+        let one = "10.0.1.1".parse().unwrap();
+        let until = std::time::Instant::now() + Duration::from_secs(60);
+        while list.score(one).is_none() {
+            assert!(std::time::Instant::now() < until, "the list is never read");
+            std::thread::yield_now();
+        }
+        assert_eq!(list.len(), 20_000);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
     fn a_changed_file_counts_after_the_next_look_and_a_broken_one_never() {
         let path = std::env::temp_dir().join(format!("portcullis-addresses-{}", std::process::id()));
         let clock = FakeClock::at(crate::clock::UnixTime::from_secs(1_800_000_000));
@@ -289,6 +338,14 @@ mod tests {
         clock.advance(COOL_DOWN);
         assert_eq!(list.score(other), Some(7));
         assert!(list.reload().is_err());
+        std::fs::write(&path, "# nothing yet\n").unwrap();
+        clock.advance(COOL_DOWN);
+        assert_eq!(list.score(other), Some(7), "a file that becomes empty is not believed");
+        list.reload().unwrap();
+        assert_eq!(list.score(other), None, "it is when the host says so");
+        std::fs::write(&path, "198.51.100.0/24 7\n").unwrap();
+        clock.advance(COOL_DOWN);
+        assert_eq!(list.score(other), Some(7));
         std::fs::remove_file(&path).unwrap();
         clock.advance(COOL_DOWN);
         assert_eq!(list.score(other), Some(7));

@@ -1,12 +1,18 @@
 use super::places;
 use super::{AccessRequest, Device, Environment, PayloadSummary, Policies, Resource};
-use crate::exchange::{Exchange, RequestPayload};
+use crate::exchange::{Exchange, Ran, RequestPayload, StepId};
 use crate::payload::{FieldClass, Findings, Node, Role, tools};
 use crate::principal::{PlanName, Principal};
-use crate::refusal::{Refusal, escaped};
+use crate::refusal::{Refusal, RefusalKind, escaped};
 use crate::route::{Access, BodyKind, ResourceKind, Route};
+use hashbrown::HashSet;
 use http::request;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+/// More things are named by no sound request, and each costs a look at every rule.
+const MOST: usize = 256;
+
+static NOTHING_SEEN: LazyLock<Findings> = LazyLock::new(Findings::default);
 
 /// Everything about one request that policies are told, kept for as long as its answer may call tools.
 pub(super) struct Circumstances {
@@ -19,13 +25,14 @@ pub(super) struct Circumstances {
     named: Vec<Resource<'static>>,
     body: Body,
     findings: Option<Findings>,
+    inspects: bool,
 }
 
 enum Body {
     Unread,
     None,
     Opaque(u64),
-    Read(RequestPayload),
+    Read(RequestPayload, Vec<&'static str>),
 }
 
 impl Circumstances {
@@ -54,37 +61,68 @@ impl Circumstances {
                 let unread = exchange.record(|record| record.unread.body);
                 Body::Opaque(unread.unwrap_or(body.max_bytes() as u64))
             }
-            (BodyKind::Json(_), Some(payload)) => Body::Read(payload),
+            (BodyKind::Json(_), Some(payload)) => {
+                let privileged = privileged(&payload);
+                Body::Read(payload, privileged)
+            }
             (BodyKind::Json(_), None) => return Err(Refusal::stacked_wrongly(layer, "ReadPayloadLayer")),
         };
         let read = match &body {
-            Body::Read(payload) => Some(&payload.document),
+            Body::Read(payload, _) => Some(&payload.document),
             _ => None,
         };
         let named = places::named(parts, &route, read)?;
         let device = policies.devices.find(parts, exchange, &principal)?;
-        let (plan, findings) = exchange.record(|record| {
+        let (plan, findings, inspects) = exchange.record(|record| {
             let plan = record.limits.as_ref().and_then(|limits| limits.plan.clone());
-            (plan, record.inspection.as_ref().map(|seen| seen.findings.clone()))
+            let findings = record.inspection.as_ref().map(|seen| seen.findings.clone());
+            (plan, findings, record.ran(StepId::Inspect) != Ran::Off)
         });
         let exchange = exchange.clone();
-        Ok(Some(Self { exchange, principal, route, device, plan, named, body, findings }))
+        Ok(Some(Self { exchange, principal, route, device, plan, named, body, findings, inspects }))
     }
 
     pub(super) fn exchange(&self) -> &Exchange {
         &self.exchange
     }
 
-    /// Everything that the request touches and a policy looks at.
-    pub(super) fn resources(&self, policies: &Policies) -> Vec<Resource<'_>> {
+    /// Everything that the request touches and a policy looks at, each thing once.
+    pub(super) fn resources(&self, policies: &Policies) -> Result<Vec<Resource<'_>>, Refusal> {
         let mut all = Vec::new();
+        let mut seen = HashSet::new();
+        let mut too_many = false;
         self.each_resource(policies, &mut |resource| {
-            // Not a set: there are few.
-            if !all.contains(&resource) {
-                all.push(resource);
+            if seen.contains(&resource) {
+                return;
             }
+            if seen.len() == MOST {
+                too_many = true;
+                return;
+            }
+            seen.insert(resource.clone());
+            all.push(resource);
         });
-        all
+        match too_many {
+            true => Err(Refusal::new(
+                RefusalKind::MalformedRequest,
+                format!(
+                    "the request names more than {MOST} models, tools and other things; send fewer at once"
+                ),
+            )),
+            false => Ok(all),
+        }
+    }
+
+    /// Whether the request offers a tool of that name to the model.
+    pub(super) fn offers(&self, name: &str) -> bool {
+        self.offers_some(|tool| tool == name)
+    }
+
+    fn offers_some(&self, is_meant: impl Fn(&str) -> bool) -> bool {
+        let Body::Read(payload, _) = &self.body else { return false };
+        let mut offers = false;
+        tools::offered(payload.document.root(), &mut |tool| offers |= is_meant(tool));
+        offers
     }
 
     fn each_resource<'a>(&'a self, policies: &Policies, add: &mut dyn FnMut(Resource<'a>)) {
@@ -93,7 +131,7 @@ impl Circumstances {
                 add(Resource { kind: resource.kind.clone(), id: (&*resource.id).into() });
             }
         }
-        let Body::Read(payload) = &self.body else { return };
+        let Body::Read(payload, _) = &self.body else { return };
         if policies.governs(&ResourceKind::Model) {
             self.models(payload, add);
         }
@@ -155,7 +193,12 @@ impl Circumstances {
         resources: &'a [Resource<'a>],
     ) -> AccessRequest<'a> {
         let mut environment = self.environment();
-        environment.payload = Some(PayloadSummary::of_bytes(1).output_cap(1));
+        let mut payload = PayloadSummary::of_bytes(1).output_cap(1);
+        // Where payloads are inspected, the call will be, and nothing is seen in the smallest.
+        if self.inspects {
+            payload = payload.findings(&NOTHING_SEEN);
+        }
+        environment.payload = Some(payload);
         AccessRequest::new(&self.principal, action, route, environment).touching(resources)
     }
 
@@ -164,7 +207,7 @@ impl Circumstances {
         if !tracing::enabled!(target: "portcullis::authorize", tracing::Level::DEBUG) {
             return;
         }
-        let resources = self.resources(policies);
+        let Ok(resources) = self.resources(policies) else { return };
         for line in policies.explain(&self.request(&resources)) {
             let request_id = self.exchange.request_id();
             tracing::debug!(target: "portcullis::authorize", request_id, "{}", escaped(&line));
@@ -175,14 +218,15 @@ impl Circumstances {
         let payload = match &self.body {
             Body::Unread => None,
             Body::None => Some(PayloadSummary::default()),
-            Body::Opaque(bytes) => Some(PayloadSummary::of_bytes(*bytes)),
-            Body::Read(payload) => {
+            Body::Opaque(bytes) => Some(PayloadSummary::opaque(*bytes)),
+            Body::Read(payload, privileged) => {
                 let facts = &payload.facts;
                 Some(PayloadSummary {
                     bytes: payload.document.source().len() as u64,
                     output_cap: facts.output_cap.map(|cap| cap.saturating_mul(facts.candidates.max(1))),
-                    has_tools: facts.tools,
-                    is_streamed: facts.stream,
+                    has_tools: Some(facts.tools || self.offers_some(|_| true)),
+                    is_streamed: Some(facts.stream),
+                    privileged: Some(privileged),
                     generates: true,
                     findings: self.findings.as_ref(),
                 })
@@ -196,4 +240,15 @@ impl Circumstances {
             payload,
         }
     }
+}
+
+/// The names of the privileged fields, each once: there are no more than the API's documentation has.
+fn privileged(payload: &RequestPayload) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for field in payload.facts.fields.iter().filter(|field| field.class == FieldClass::Privileged) {
+        if let Some(name) = field.name.filter(|name| !names.contains(name)) {
+            names.push(name);
+        }
+    }
+    names
 }

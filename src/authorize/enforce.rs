@@ -2,8 +2,8 @@ use super::circumstances::Circumstances;
 use super::device::UNDECIDED;
 use super::observer::WatchTools;
 use super::permit::Asked;
-use super::set::{FORBIDDEN, Judged, is_refusal_of_rights, settle};
-use super::{Decided, Policies, Verdict};
+use super::set::{FORBIDDEN, Judged, is_refusal_of_rights, settle, settled};
+use super::{Policies, Verdict};
 use crate::exchange::{Check, Exchange, Later, Permit, Stage, Step, StepId};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::ResourceKind;
@@ -34,32 +34,29 @@ impl Step for EnforcePolicy {
         exchange.note_permit(Permit::PolicyAsked);
         parts.extensions.insert(Asked::new(self.policies.clone(), circumstances.clone()));
         let (judged, tried) = {
-            let resources = circumstances.resources(&self.policies);
+            let resources = match circumstances.resources(&self.policies) {
+                Ok(resources) => resources,
+                Err(refusal) => return Check::Refuse(refusal),
+            };
             let request = circumstances.request(&resources);
             (self.policies.judge(&request), self.policies.try_out(&request))
         };
-        let is_pending = |decided: &Decided| matches!(decided, Decided::Later(_));
-        match judged {
-            Judged::Now(verdict) if !tried.iter().any(is_pending) => {
-                let tried = tried.into_iter().filter_map(now).collect();
+        match (judged, settled(tried)) {
+            (Judged::Now(verdict), Ok(tried)) => {
                 conclude(&self.policies, circumstances, &verdict, tried).into()
             }
-            judged => {
+            (judged, tried) => {
                 let policies = self.policies.clone();
                 Check::Later(Later::new(async move {
                     let verdict = judged.verdict().await;
-                    let tried = settle(tried).await;
+                    let tried = match tried {
+                        Ok(tried) => tried,
+                        Err(tried) => settle(tried).await,
+                    };
                     conclude(&policies, circumstances, &verdict, tried)
                 }))
             }
         }
-    }
-}
-
-fn now(decided: Decided) -> Option<Verdict> {
-    match decided {
-        Decided::Now(verdict) => Some(verdict),
-        Decided::Later(_) => None,
     }
 }
 
@@ -77,8 +74,9 @@ fn conclude(
         circumstances.tell_why(policies);
         return Err(refusal(verdict));
     }
-    if policies.governs(&ResourceKind::Tool) {
-        exchange.observe(Stage::Authorize, WatchTools::new(policies.clone(), circumstances))?;
+    let looking = policies.looking_at(&ResourceKind::Tool);
+    if !looking.is_empty() {
+        exchange.observe(Stage::Authorize, WatchTools::new(looking, circumstances))?;
     }
     exchange.note_permit(Permit::Policy);
     Ok(())

@@ -14,7 +14,8 @@
 //! 7. Before the body is read, [`AuthorizeLayer`] refuses what no body can make permitted. After inspection,
 //!    [`EnforcePolicyLayer`] asks about every model that the request names, every tool that it offers, every dataset that the
 //!    route says where to find, and the `system` and `developer` parts of the prompt. All must be permitted.
-//! 8. Tools that the model calls in its answer are asked about as well, whole or streamed: the answer is refused, or cut.
+//! 8. Tools that the model calls in its answer are asked about as well, whole or streamed: the answer is refused, or cut. Only
+//!    policies that look at tools are asked.
 //! 9. What is unknown and what is forbidden are refused alike. The record names the rules, and what was missing.
 //! 10. A policy can be tried out beside those in force ([`Policies::shadow`]): recorded, counted where it differs, not enforced.
 //! 11. [`Authorized`] proves to a handler, or to a service, that all this ran.

@@ -1,6 +1,6 @@
 use super::circumstances::Circumstances;
 use super::enforce::refusal;
-use super::set::Judged;
+use super::set::{Judged, settle, settled};
 use super::{Policies, Resource, Verdict};
 use crate::exchange::{AnswerObserver, Cut, End, Exchange, Released, StepId};
 use crate::payload::tools::{self, Called};
@@ -12,15 +12,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+/// A verdict that is still being made.
+type Pending = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+
 /// Ends an answer that calls a tool which the principal may not use.
 pub(super) struct WatchTools {
+    /// Those that look at tools. Maybe all of them are only tried out.
     policies: Policies,
     circumstances: Arc<Circumstances>,
     /// The names so far, by candidate and call: some servers send them in pieces.
     names: Vec<((u64, u64), String)>,
     /// Events that wait for a verdict, and those behind them.
     held: VecDeque<AnswerEvent>,
-    pending: Option<Pin<Box<dyn Future<Output = Verdict> + Send>>>,
+    pending: Option<Pending>,
     /// Why the answer of a request that is only observed would have been cut.
     would_cut: Option<Refusal>,
 }
@@ -37,17 +41,25 @@ impl WatchTools {
         let Some(Ok(document)) = event.json() else { return Vec::new() };
         let is_whole = event.framing() != AnswerFraming::ServerSentEvents;
         let mut called = Vec::new();
-        tools::called(document.root(), &mut |Called { slot, name }| {
+        tools::called(document.root(), &mut |Called { slot, name, begins }| {
             let known = self.names.iter_mut().find(|(held, _)| !is_whole && *held == slot);
             match known {
-                Some((_, held)) if !name.is_empty() && held != name => {
-                    // A client may put the pieces together, or take the last one.
-                    held.push_str(name);
-                    called.extend([held.clone(), name.to_owned()]);
+                Some((_, held)) if begins => {
+                    *held = name.to_owned();
+                    called.push(name.to_owned());
+                }
+                Some((_, held)) if !name.is_empty() => {
+                    let whole = format!("{held}{name}");
+                    // A server may say the name again. Only where the client has a tool of both together, it may mean that.
+                    if held != name || self.circumstances.offers(&whole) {
+                        // A client may put the pieces together, or take the last one.
+                        called.extend([whole.clone(), name.to_owned()]);
+                        *held = whole;
+                    }
                 }
                 Some(_) => {}
                 None => {
-                    if !is_whole && slot.1 != u64::MAX {
+                    if !is_whole && slot.1 != Called::WHOLE {
                         self.names.push((slot, name.to_owned()));
                     }
                     called.push(name.to_owned());
@@ -57,9 +69,30 @@ impl WatchTools {
         called
     }
 
-    fn judge(&self, called: Vec<String>) -> Judged {
+    /// What the policies in force say; those that are tried out are asked as well, and counted.
+    fn judge(&self, called: Vec<String>) -> Result<Verdict, Pending> {
         let tools: Vec<Resource<'_>> = called.into_iter().map(Resource::tool).collect();
-        self.policies.judge(&self.circumstances.request(&tools))
+        let request = self.circumstances.request(&tools);
+        let judged = match self.policies.is_in_force() {
+            true => self.policies.judge(&request),
+            false => Judged::Now(Verdict::permit()),
+        };
+        let policies = self.policies.clone();
+        match (judged, settled(self.policies.try_out(&request))) {
+            (Judged::Now(verdict), Ok(tried)) => {
+                policies.compare(&verdict, &tried);
+                Ok(verdict)
+            }
+            (judged, tried) => Err(Box::pin(async move {
+                let verdict = judged.verdict().await;
+                let tried = match tried {
+                    Ok(tried) => tried,
+                    Err(tried) => settle(tried).await,
+                };
+                policies.compare(&verdict, &tried);
+                verdict
+            })),
+        }
     }
 
     /// Lets what is held go on, or ends the answer.
@@ -81,9 +114,9 @@ impl WatchTools {
             let called = self.called(&event);
             if !called.is_empty() {
                 match self.judge(called) {
-                    Judged::Now(verdict) => self.decided(&verdict)?,
-                    later @ Judged::Later { .. } => {
-                        self.pending = Some(Box::pin(later.verdict()));
+                    Ok(verdict) => self.decided(&verdict)?,
+                    Err(pending) => {
+                        self.pending = Some(pending);
                         self.held.push_front(event);
                         break;
                     }

@@ -115,6 +115,12 @@ impl Authorized {
         if !matches!(Authorize::default().enter(route, &self.exchange), Check::Permit) {
             return false;
         }
+        if let Some(patterns) = route.workload_patterns() {
+            let machine = self.exchange.workload();
+            if !machine.is_some_and(|machine| patterns.iter().any(|pattern| pattern.matches(machine))) {
+                return false;
+            }
+        }
         let Some(Asked { policies, circumstances }) = &self.asked else { return true };
         let judged: Judged = {
             let resources = [resource];

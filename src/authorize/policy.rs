@@ -53,6 +53,12 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
         true
     }
 
+    /// The kinds of things that its rules name, as far as it knows. A gate is not built when one is a dataset or a kind of your own that
+    /// no route declares ([`Route::resource`](crate::route::Route::resource)): the rule could never speak.
+    fn kinds(&self) -> Vec<ResourceKind> {
+        Vec::new()
+    }
+
     /// The claims that it reads of a credential, as pointers (RFC 6901): the others are not kept.
     fn claims(&self) -> Vec<Arc<str>> {
         Vec::new()

@@ -44,7 +44,7 @@ impl<'a> AccessRequest<'a> {
 ///
 /// Where a request leaves the choice to the handler, by naming no model on a route whose API has one, or no dataset where
 /// the route says that it is named, it touches the thing with the empty name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Resource<'a> {
     /// What kind of thing.
     pub kind: ResourceKind,
@@ -131,17 +131,20 @@ impl<'a> Environment<'a> {
 }
 
 /// What a policy may know of a body. [`Default`] is that of no body.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PayloadSummary<'a> {
     /// Its bytes, after any content encoding was undone.
     pub bytes: u64,
     /// The most units of output that the request asks for, over all answers; `None` when it says nothing.
     pub output_cap: Option<u64>,
-    /// Whether it offers tools to the model.
-    pub has_tools: bool,
-    /// Whether the answer is streamed.
-    pub is_streamed: bool,
+    /// Whether it offers tools to the model; `None` when it was not looked into.
+    pub has_tools: Option<bool>,
+    /// Whether the answer is streamed; `None` when it was not looked into.
+    pub is_streamed: Option<bool>,
+    /// The fields that it has of class [`Privileged`](crate::payload::FieldClass::Privileged), each once, by the names that
+    /// the API's documentation has for them; `None` when it was not looked into.
+    pub privileged: Option<&'a [&'a str]>,
     /// Whether there is a body from which an answer is generated; what says nothing of output generates none without it.
     pub generates: bool,
     /// What inspection saw; `None` when nothing was inspected.
@@ -149,9 +152,14 @@ pub struct PayloadSummary<'a> {
 }
 
 impl<'a> PayloadSummary<'a> {
-    /// A body of so many bytes.
+    /// A body of so many bytes, which offers no tools, asks for no stream and has no privileged field.
     pub fn of_bytes(bytes: u64) -> Self {
         Self { bytes, generates: true, ..Self::default() }
+    }
+
+    /// A body of so many bytes that nobody looked into: what it asks for cannot be told.
+    pub fn opaque(bytes: u64) -> Self {
+        Self { has_tools: None, is_streamed: None, privileged: None, ..Self::of_bytes(bytes) }
     }
 
     /// The same, asking for at most so many units of output.
@@ -162,7 +170,13 @@ impl<'a> PayloadSummary<'a> {
 
     /// The same, offering tools.
     pub fn tools(mut self) -> Self {
-        self.has_tools = true;
+        self.has_tools = Some(true);
+        self
+    }
+
+    /// The same, with these privileged fields.
+    pub fn privileged(mut self, names: &'a [&'a str]) -> Self {
+        self.privileged = Some(names);
         self
     }
 
@@ -170,6 +184,20 @@ impl<'a> PayloadSummary<'a> {
     pub fn findings(mut self, findings: &'a Findings) -> Self {
         self.findings = Some(findings);
         self
+    }
+}
+
+impl Default for PayloadSummary<'_> {
+    fn default() -> Self {
+        Self {
+            bytes: 0,
+            output_cap: None,
+            has_tools: Some(false),
+            is_streamed: Some(false),
+            privileged: Some(&[]),
+            generates: false,
+            findings: None,
+        }
     }
 }
 

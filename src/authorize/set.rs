@@ -38,7 +38,8 @@ struct Counts {
     undecided: AtomicU64,
 }
 
-/// How often a policy that is only tried out said what the policies in force said.
+/// How often a policy that is only tried out said what the policies in force said: of each request, and of each event of an answer
+/// that calls tools, where it looks at tools.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShadowCounts {
@@ -136,6 +137,11 @@ impl Policies {
         self.all().flat_map(Policy::claims).chain(of_devices).collect()
     }
 
+    /// The kinds of things that rules name, also rules that are only tried out.
+    pub(crate) fn kinds(&self) -> Vec<ResourceKind> {
+        self.all().flat_map(Policy::kinds).collect()
+    }
+
     /// Who may use a route, a line for each rule.
     pub(crate) fn who(&self, action: &str, route: &str) -> Vec<String> {
         self.live.iter().flat_map(|policy| policy.who(action, route)).collect()
@@ -149,11 +155,23 @@ impl Policies {
         self.live.iter().flat_map(|policy| policy.explain(request)).collect()
     }
 
+    /// Those that look at things of this kind, for a question about nothing else. Their counts are shared.
+    pub(super) fn looking_at(&self, kind: &ResourceKind) -> Self {
+        let live = self.live.iter().filter(|policy| policy.governs(kind));
+        let shadows = self.shadows.iter().filter(|shadow| shadow.policy.governs(kind));
+        Self {
+            live: live.cloned().collect(),
+            shadows: shadows.cloned().collect(),
+            devices: DeviceRules::default(),
+        }
+    }
+
     /// A verdict that refuses for certain before the body is read.
     pub(super) fn judge_early(&self, request: &AccessRequest<'_>) -> Option<Verdict> {
         let refused = self.live.iter().find_map(|policy| policy.decide_early(request))?;
         for shadow in &self.shadows {
-            let count = match shadow.policy.decide_early(request) {
+            let count = match shadow.said_early(request) {
+                Some(verdict) if verdict.permits() => &shadow.counts.would_permit,
                 Some(_) => &shadow.counts.agreed,
                 None => &shadow.counts.undecided,
             };
@@ -191,13 +209,7 @@ impl Policies {
     /// What the record says of the decision; compares.
     pub(super) fn facts(&self, live: &Verdict, tried: Vec<Verdict>) -> PolicyFacts {
         let shadows = self.shadows.iter().zip(tried).map(|(shadow, verdict)| {
-            let counts = &shadow.counts;
-            let count = match (live.permits(), verdict.permits()) {
-                (true, false) => &counts.would_refuse,
-                (false, true) => &counts.would_permit,
-                _ => &counts.agreed,
-            };
-            count.fetch_add(1, Ordering::Relaxed);
+            shadow.compare(live, &verdict);
             let differs = live.permits() != verdict.permits();
             let (effect, cause) = (verdict.effect().as_str(), verdict.cause().cloned());
             ShadowFacts::new(shadow.name.clone(), effect, differs, verdict.rules().clone(), cause)
@@ -205,8 +217,36 @@ impl Policies {
         PolicyFacts { rules: live.rules().clone(), shadows: shadows.collect() }
     }
 
+    /// Counts what the policies that are tried out say, where no record tells of it.
+    pub(super) fn compare(&self, live: &Verdict, tried: &[Verdict]) {
+        self.shadows.iter().zip(tried).for_each(|(shadow, verdict)| shadow.compare(live, verdict));
+    }
+
     fn all(&self) -> impl Iterator<Item = &dyn Policy> {
         self.live.iter().map(|policy| &**policy).chain(self.shadows.iter().map(|shadow| &*shadow.policy))
+    }
+}
+
+impl Shadow {
+    /// What it says before the body is read. Where there is no body, everything is known, and it may permit as well.
+    fn said_early(&self, request: &AccessRequest<'_>) -> Option<Verdict> {
+        if let Some(verdict) = self.policy.decide_early(request) {
+            return Some(verdict);
+        }
+        request.environment.payload?;
+        match self.policy.decide(request) {
+            Decided::Now(verdict) => Some(verdict),
+            Decided::Later(_) => None,
+        }
+    }
+
+    fn compare(&self, live: &Verdict, verdict: &Verdict) {
+        let count = match (live.permits(), verdict.permits()) {
+            (true, false) => &self.counts.would_refuse,
+            (false, true) => &self.counts.would_permit,
+            _ => &self.counts.agreed,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -232,6 +272,18 @@ impl Judged {
         }
         Verdict::permit().by_all(permitted)
     }
+}
+
+/// What was decided at once, if all was.
+pub(super) fn settled(tried: Vec<Decided>) -> Result<Vec<Verdict>, Vec<Decided>> {
+    if tried.iter().any(|decided| matches!(decided, Decided::Later(_))) {
+        return Err(tried);
+    }
+    let now = |decided| match decided {
+        Decided::Now(verdict) => Some(verdict),
+        Decided::Later(_) => None,
+    };
+    Ok(tried.into_iter().filter_map(now).collect())
 }
 
 /// Waits for what is still being decided.

@@ -78,7 +78,7 @@ impl Authorize {
     ) -> Result<(), Refusal> {
         let gathered = Circumstances::gather(parts, exchange, policies, "AuthorizeLayer", false)?;
         let Some(circumstances) = gathered else { return Ok(()) };
-        let resources = circumstances.resources(policies);
+        let resources = circumstances.resources(policies)?;
         match policies.judge_early(&circumstances.request(&resources)) {
             None => Ok(()),
             Some(verdict) => {

@@ -3,7 +3,7 @@ use crate::limit::{FloodError, LimitsError, PlansError};
 #[cfg(feature = "tls")]
 use crate::peer::PeerError;
 use crate::protect::ProtectError;
-use crate::route::RouteError;
+use crate::route::{ResourceKind, RouteError};
 use crate::watch::WatchError;
 use thiserror::Error;
 
@@ -84,6 +84,12 @@ pub enum GateErrorKind {
         "routes: {0} is by policy, and there is none: call .policy(RulePolicy::builder(\"…\")…), or require a scope"
     )]
     RouteWithoutPolicy(String),
+    /// A rule speaks of a kind of thing that no route declares, so that it could never speak.
+    #[error(
+        "policies: a rule speaks of the kind {0}, and no route says where a request names one: add .resource({0}, …) to its route, in TOML \
+         resources = [{{ kind = \"{0}\", … }}], or take the rule out"
+    )]
+    KindOnNoRoute(ResourceKind),
     /// A policy is tried out, and none is in force to compare it with.
     #[error(
         "policies: one is tried out and none is in force; add .policy(…), which may be \

@@ -2,7 +2,8 @@
 
 use super::{GateBuilder, GateError, GateErrorKind};
 use crate::authorize::{DeviceRules, Policy};
-use crate::route::Access;
+use crate::payload::{Dialect, Mcp};
+use crate::route::{Access, ResourceKind};
 
 impl GateBuilder {
     /// Asks this policy about each request, beside the scopes that its route requires: before the body is read as far as it can be
@@ -27,6 +28,9 @@ impl GateBuilder {
     }
 
     pub(super) fn check_policies(&self) -> Result<(), GateError> {
+        if let Some(kind) = self.policies.kinds().into_iter().find(|kind| !self.is_named_somewhere(kind)) {
+            return Err(GateErrorKind::KindOnNoRoute(kind).into());
+        }
         if self.policies.is_in_force() {
             return Ok(());
         }
@@ -39,6 +43,23 @@ impl GateBuilder {
                 Err(GateErrorKind::RouteWithoutPolicy(name).into())
             }
             None => Ok(()),
+        }
+    }
+
+    /// Whether a request can name a thing of this kind at all.
+    fn is_named_somewhere(&self, kind: &ResourceKind) -> bool {
+        let is_declared = || {
+            self.routes.iter().any(|route| route.resource_places().iter().any(|place| place.kind() == kind))
+        };
+        let has_mcp = || {
+            self.routes
+                .iter()
+                .any(|route| route.body_dialect().is_some_and(|dialect| dialect.name() == Mcp.name()))
+        };
+        match kind {
+            ResourceKind::Dataset => is_declared(),
+            ResourceKind::Custom(name) => is_declared() || *name == "mcp-resource" && has_mcp(),
+            _ => true,
         }
     }
 }

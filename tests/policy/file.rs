@@ -46,6 +46,10 @@ fn noon() -> Environment<'static> {
         .payload(PayloadSummary::of_bytes(10).output_cap(10))
 }
 
+fn privileged(names: &'static [&'static str]) -> Environment<'static> {
+    noon().payload(PayloadSummary::of_bytes(10).privileged(names))
+}
+
 async fn effect(
     gate: &Gate,
     who: PrincipalBuilder,
@@ -64,29 +68,33 @@ async fn roles_have_rights_and_plans_have_models() {
     let gate = gate(
         r#"
         [policy.roles.analyst]
-        models = ["small", "mini-*"]
+        models = ["small", "mini-*", ""]
         tools = ["search"]
         [policy.roles.reader]
         actions = ["read"]
         [policy.plans]
         free = ["small"]
+        paid = ["*"]
         "#,
     );
     let analyst = || alice().roles(RoleSet::from_iter(["analyst"]));
     let reader = || alice().roles(RoleSet::from_iter(["reader"]));
     let (small, mini, search) =
         (Resource::model("small"), Resource::model("mini-4"), Resource::tool("search"));
-    let free = || noon().plan("free");
+    let (free, paid) = (|| noon().plan("free"), || noon().plan("paid"));
     for (n, (who, action, things, environment, expected)) in [
-        (analyst(), "generate", vec![small.clone()], noon(), Effect::Permit),
-        (analyst(), "generate", vec![small.clone(), mini.clone(), search.clone()], noon(), Effect::Permit),
-        (analyst(), "generate", vec![small.clone(), Resource::tool("rm")], noon(), Effect::NoMatch),
+        (analyst(), "generate", vec![small.clone()], paid(), Effect::Permit),
+        (analyst(), "generate", vec![small.clone(), mini.clone(), search.clone()], paid(), Effect::Permit),
+        (analyst(), "generate", vec![small.clone(), Resource::tool("rm")], paid(), Effect::NoMatch),
+        (analyst(), "generate", vec![small.clone()], noon(), Effect::Forbid),
+        (analyst(), "generate", vec![small.clone()], noon().plan("trial"), Effect::Forbid),
+        (analyst(), "generate", vec![Resource::model("")], noon(), Effect::Forbid),
         (analyst(), "generate", vec![small.clone()], free(), Effect::Permit),
         (analyst(), "generate", vec![mini.clone()], free(), Effect::Forbid),
         (analyst(), "read", vec![], noon(), Effect::NoMatch),
         (reader(), "read", vec![], noon(), Effect::Permit),
-        (reader(), "generate", vec![small.clone()], noon(), Effect::NoMatch),
-        (alice(), "generate", vec![small], noon(), Effect::NoMatch),
+        (reader(), "generate", vec![small.clone()], paid(), Effect::NoMatch),
+        (alice(), "generate", vec![small], paid(), Effect::NoMatch),
     ]
     .into_iter()
     .enumerate()
@@ -142,6 +150,8 @@ async fn every_key_of_a_condition_means_what_it_says() {
         ("max_output = 9", alice(), noon(), false),
         ("max_bytes = \"9 B\"", alice(), noon(), false),
         ("offers_tools = false", alice(), noon(), true),
+        ("privileged = [\"store\", \"mcp*\"]", alice(), privileged(&["background", "mcp_servers"]), true),
+        ("privileged = [\"store\"]", alice(), privileged(&["background"]), false),
         ("any = [{ roles = [\"boss\"] }, { scopes = [\"a\"] }]", staff(), noon(), true),
         ("all = [{ roles = [\"boss\"] }, { scopes = [\"a\"] }]", staff(), noon(), false),
         ("not = { roles = [\"boss\"] }", staff(), noon(), true),
@@ -157,8 +167,9 @@ async fn every_key_of_a_condition_means_what_it_says() {
 
 #[tokio::test]
 async fn things_of_every_kind_can_be_named() {
-    let gate = gate(
-        r#"
+    let places = "by_policy = true\nresources = [{ kind = \"dataset\", query = \"set\" }, { kind = \"index\", query = \"index\" }]";
+    let text = head().replacen("by_policy = true", places, 1)
+        + r#"
         [[policy.rules]]
         name = "models"
         permit = { models = ["small"] }
@@ -174,8 +185,12 @@ async fn things_of_every_kind_can_be_named() {
         [[policy.rules]]
         name = "no night model"
         forbid = { models = ["night-*"] }
-        "#,
-    );
+        "#;
+    let gate = Config::parse(&text).unwrap().build().unwrap();
+    // A rule on what no route declares could never speak.
+    let error =
+        Config::parse(&text.replace("kind = \"index\"", "kind = \"shelf\"")).unwrap().build().unwrap_err();
+    assert!(error.to_string().contains("speaks of the kind index, and no route says"), "{error}");
     let index =
         |name: &'static str| Resource::new(portcullis::route::ResourceKind::Custom("index".into()), name);
     for (thing, expected) in [
@@ -241,6 +256,18 @@ fn what_cannot_be_used_is_refused_at_its_line_and_key() {
         (
             "[[policy.rules]]\nname = \"a\"\nforbid = { always = true }\n",
             "line 1, column 1: policy.rules[0]: rule \"rules\": the policy would refuse everybody",
+        ),
+        (
+            "[[policy.rules]]\nname = \"a\"\npermit = { claims = { \"/x\" = {} } }\n",
+            "line 3, column 10: policy.rules[0].permit: says nothing of the claim \"/x\"",
+        ),
+        (
+            "[[policy.rules]]\nname = \"a\"\nforbid = { claims = { \"/x\" = [] } }\n",
+            "line 3, column 10: policy.rules[0].forbid: the list of values of the claim \"/x\" is empty",
+        ),
+        (
+            "[[policy.rules]]\nname = \"a\"\npermit = { resources = { route = [\"/generate\"] } }\n",
+            "line 3, column 10: policy.rules[0].permit: a route is no thing that a request names",
         ),
         ("[policy.roles.a]\n", "line 1, column 1: policy.roles.a: says not what the role may do"),
         (

@@ -4,10 +4,17 @@
 #[allow(dead_code, reason = "each test file uses its part")]
 mod world;
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
 use portcullis::authorize::rules::{device, workload};
-use portcullis::authorize::{DeviceRules, RulePolicy};
+use portcullis::authorize::{Authorized, DeviceRules, HandPermitLayer, Resource, RulePolicy};
 use portcullis::gate::config::Config;
+use portcullis::payload::PlainGenerate;
+use portcullis::read::RequestBody;
+use portcullis::route::Route;
+use std::convert::Infallible;
+use tower::{Layer, ServiceExt, service_fn};
 use world::{GATEWAY, World, ask, request, with_credential};
 
 #[tokio::test]
@@ -37,6 +44,33 @@ async fn a_machine_that_asks_for_itself_is_judged_by_the_same_policy() {
         let tls = world.shown(&world.prod.spiffe(name).issue());
         let (found, answer) = ask(&gate, request("/internal", &tls)).await;
         assert_eq!(found, status, "{name}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_called_depends_on_the_machines_that_the_route_lets_in() {
+    fn gateway() -> Route {
+        let machines = ["spiffe://prod.test/ns/*/sa/gateway".parse().unwrap()];
+        Route::post("/gateway").dialect(PlainGenerate).scope("generate:invoke").workloads(machines)
+    }
+    let world = World::new();
+    let gate = world.gate(world.rules());
+    for (name, status) in [(GATEWAY, StatusCode::OK), ("spiffe://prod.test/other", StatusCode::FORBIDDEN)] {
+        let tls = world.shown(&world.prod.spiffe(name).issue());
+        let asking = HandPermitLayer::new().layer(service_fn(
+            |(who, _): (Authorized, Request<RequestBody>)| async move {
+                let may = who.may(&gateway(), Resource::model("m")).await;
+                let mut answer = Response::new(Full::new(Bytes::from(may.to_string())));
+                answer.headers_mut().insert("content-type", "application/json".parse().unwrap());
+                Ok::<_, Infallible>(answer)
+            },
+        ));
+        let asked = with_credential(request("/generate", &tls), &world.credential());
+        let answer = gate.layer(asking).oneshot(asked).await.unwrap();
+        let may = answer.into_body().collect().await.unwrap().to_bytes();
+        let call = with_credential(request("/gateway", &tls), &world.credential());
+        assert_eq!(ask(&gate, call).await.0, status, "{name}");
+        assert_eq!(may, (status == StatusCode::OK).to_string(), "{name}");
     }
 }
 

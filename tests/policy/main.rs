@@ -12,4 +12,5 @@ mod permit;
 mod shadow;
 mod story;
 mod things;
+mod tools;
 mod world;

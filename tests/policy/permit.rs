@@ -8,9 +8,10 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use portcullis::Gate;
-use portcullis::authorize::rules::{action, business_hours, model_in, role, weekdays};
+use portcullis::authorize::rules::{action, business_hours, finding, model_in, role, weekdays};
 use portcullis::authorize::{Authorized, HandPermitLayer, RulePolicy};
-use portcullis::payload::OpenAiChat;
+use portcullis::inspect::Inspection;
+use portcullis::payload::{Category, OpenAiChat, Severity};
 use portcullis::principal::{PeerAddress, TlsConnection};
 use portcullis::refusal::Refusal;
 use portcullis::route::Route;
@@ -103,6 +104,28 @@ async fn a_model_is_listed_exactly_when_it_may_be_called() {
         }
         world.clock.advance(Duration::from_secs(60 * 60));
     }
+}
+
+#[tokio::test]
+async fn a_rule_that_speaks_of_findings_lists_what_may_be_called() {
+    let world = World::new();
+    let policy = RulePolicy::builder("test")
+        .permit("models", model_in(["small"]))
+        .permit("listing", action("read"))
+        .forbid("attacks", finding(Category::Override, Severity::Medium));
+    let gate = world
+        .inspecting()
+        .inspection(Inspection::builder().flag(Category::Override).build())
+        .route(chat_route())
+        .route(Route::get("/v1/models").scope("models:read"))
+        .policy(policy.build().unwrap())
+        .build()
+        .unwrap();
+    let credential = world.credential(&json!({ "scope": "models:read generate:invoke" }));
+    let (_, listed) = send(&gate, request("GET", "/v1/models", &credential, None)).await;
+    assert_eq!(listed, json!(["small"]));
+    let body = chat("small", &json!({ "max_tokens": 1 }));
+    assert_eq!(send(&gate, request("POST", CHAT, &credential, Some(&body))).await.0, 200);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::world::{World, chat};
 use portcullis::authorize::RulePolicy;
-use portcullis::authorize::rules::{model_in, role};
+use portcullis::authorize::rules::{always, model_in, role};
 use portcullis::payload::OpenAiChat;
 use portcullis::route::Route;
 use serde_json::json;
@@ -65,4 +65,19 @@ async fn a_request_that_is_refused_unread_is_compared_as_far_as_it_can_be() {
     let counts: Vec<_> =
         gate.policies().shadow_counts().map(|(_, counts)| (counts.agreed, counts.undecided)).collect();
     assert_eq!(counts, [(0, 1), (1, 0)]);
+}
+
+#[tokio::test]
+async fn a_request_without_a_body_is_compared_wholly_though_it_is_refused_at_once() {
+    let world = World::new();
+    let live = RulePolicy::builder("live").permit("staff", role("staff")).build().unwrap();
+    let open = RulePolicy::builder("open").permit("all", always()).build().unwrap();
+    let closed = RulePolicy::builder("closed").permit("never", !always()).build().unwrap();
+    let route = Route::get("/v1/models").by_policy();
+    let gate =
+        world.gate().route(route).policy(live).shadow_policy(open).shadow_policy(closed).build().unwrap();
+    assert_eq!(world.get(&gate, "/v1/models", &json!({})).await.status, 403);
+    let counts: Vec<_> =
+        gate.policies().shadow_counts().map(|(_, counts)| (counts.would_permit, counts.agreed)).collect();
+    assert_eq!(counts, [(1, 0), (0, 1)]);
 }

@@ -5,8 +5,8 @@ use axum::body::Body;
 use axum::http::{HeaderName, Request};
 use portcullis::Gate;
 use portcullis::authorize::rules::{
-    Condition, action, always, claim, dataset, device, finding, model_in, network, not, output_cap_at_most,
-    part, plan, resource_in, role, scope, subject, tool_in,
+    Condition, action, always, claim, dataset, device, finding, model_in, network, not, offers_tools,
+    output_cap_at_most, part, plan, privileged_in, resource_in, role, scope, subject, tool_in,
 };
 use portcullis::authorize::{DeviceRules, RulePolicy, Verdict, policy_fn};
 use portcullis::exchange::StepId;
@@ -327,12 +327,102 @@ fn a_gate_says_which_policy_is_missing() {
 }
 
 #[test]
+fn a_rule_on_what_no_route_names_builds_no_gate() {
+    let world = World::new();
+    let build = |kind: ResourceKind, route: Route| {
+        let policy =
+            RulePolicy::builder("test").permit("all", always()).forbid("rule", resource_in(kind, ["x"]));
+        world.gate().route(route).policy(policy.build().unwrap()).build()
+    };
+    let index = || ResourceKind::Custom("index".into());
+    let plain = || Route::post("/ask").dialect(PlainGenerate).by_policy();
+    let naming = |kind| plain().resource(kind, Place::Query("from".into()));
+    for (kind, route) in [(ResourceKind::Dataset, plain()), (index(), naming(ResourceKind::Dataset))] {
+        let error = build(kind.clone(), route).unwrap_err();
+        assert!(matches!(error.kind(), GateErrorKind::KindOnNoRoute(found) if *found == kind), "{error}");
+    }
+    for kind in [ResourceKind::Dataset, index()] {
+        build(kind.clone(), naming(kind)).unwrap();
+    }
+    let mcp = || ResourceKind::Custom("mcp-resource".into());
+    build(mcp(), Route::post("/mcp").dialect(Mcp).by_policy()).unwrap();
+    build(mcp(), plain()).unwrap_err();
+}
+
+#[tokio::test]
+async fn a_beginning_says_nothing_of_a_name_that_leads_out_of_it() {
+    let world = World::new();
+    let kind = || ResourceKind::Custom("mcp-resource".into());
+    let read = |uri: &str| json!({ "jsonrpc": "2.0", "id": 1, "method": "resources/read", "params": { "uri": uri } });
+    let public = RulePolicy::builder("test").permit("public", resource_in(kind(), ["file:///public/*"]));
+    let secret = RulePolicy::builder("test")
+        .permit("all", always())
+        .forbid("secret", resource_in(kind(), ["file:///secret/*"]));
+    let public = gate_of(&world, public.build().unwrap());
+    let secret = gate_of(&world, secret.build().unwrap());
+    for (uri, of_public, of_secret) in [
+        ("file:///public/a.b/..c", 200, 200),
+        ("file:///secret/a", 403, 403),
+        ("file:///public/../secret/a", 503, 503),
+        ("file:///public/./../secret/a", 503, 503),
+        ("file:///public/..", 503, 503),
+        ("file:///public/..\\secret", 503, 503),
+        ("file:///public/%2E./secret/a", 503, 503),
+        ("file:///public/..%2fsecret/a", 503, 503),
+        ("file:///public/..%5Csecret", 503, 503),
+    ] {
+        for (gate, status) in [(&public, of_public), (&secret, of_secret)] {
+            let seen = world.post(gate, "/mcp", &read(uri), &json!({})).await;
+            assert_eq!(seen.status, status, "{uri}: {}", seen.record);
+        }
+    }
+}
+
+#[tokio::test]
+async fn privileged_fields_decide() {
+    let world = World::new();
+    let policy = |names: &[&'static str]| {
+        let forbidden = privileged_in(names.iter().copied());
+        RulePolicy::builder("test").permit("all", always()).forbid("rule", forbidden).build().unwrap()
+    };
+    for (names, more, status) in [
+        (vec!["store"], json!({ "store": true }), 403),
+        (vec!["store"], json!({ "store": false }), 200),
+        (vec!["store"], json!({ "service_tier": "priority" }), 200),
+        (vec!["*"], json!({ "service_tier": "priority" }), 403),
+        (vec!["*"], json!({}), 200),
+    ] {
+        let gate = gate_of(&world, policy(&names));
+        let seen = world.post(&gate, CHAT, &chat("m", &more), &json!({})).await;
+        assert_eq!(seen.status, status, "{names:?} {more}: {}", seen.record);
+    }
+}
+
+#[tokio::test]
+async fn of_an_opaque_body_nobody_can_tell_what_it_asks_for() {
+    let world = World::new();
+    for condition in [offers_tools(), not(offers_tools()), privileged_in(["*"]), not(privileged_in(["*"]))] {
+        let text = condition.to_string();
+        let policy = RulePolicy::builder("test").permit("rule", condition).build().unwrap();
+        let route = Route::post("/upload").danger_opaque_body(["application/octet-stream"], 1024).by_policy();
+        let gate = world.gate().route(route).policy(policy).build().unwrap();
+        let request = Request::post("/upload").header("content-type", "application/octet-stream");
+        let request = request.body(Body::from("tools")).unwrap();
+        let seen = world.ask_for(&gate, request, &json!({}), ("application/json", "[]")).await;
+        assert_eq!(seen.status, 503, "{text}: {}", seen.record);
+        assert!(seen.record["cause"].as_str().unwrap().contains("the body is opaque"), "{}", seen.record);
+    }
+}
+
+#[test]
 fn a_rule_that_cannot_be_used_is_named() {
     let build = |condition: Condition| {
         RulePolicy::builder("test").permit("rule", condition).build().unwrap_err().to_string()
     };
     assert!(build(model_in(["a"]).and(tool_in(["b"]))).contains("speaks of a model and of a tool"));
     assert!(build(model_in(Vec::<String>::new())).contains("name at least one"));
+    assert!(build(resource_in(ResourceKind::Route, ["/x"])).contains("write route("));
+    assert!(build(privileged_in(Vec::<String>::new())).contains("name at least one"));
     assert!(build(claim("department").is("x")).contains("no pointer"));
     let hours = |zone, from, to| {
         let days = portcullis::authorize::rules::weekdays();

@@ -14,7 +14,7 @@
 //! | `subject.properties` | `issuer`, `tenant`, `application`, `scopes`, `roles`, `actors`, and the claims that [`property`](AuthZenPolicy::property) names |
 //! | `action.name` | the action of the route |
 //! | `resource.type`, `resource.id` | `model`, `dataset`, `tool`, `part`, `route`, or a kind of your own; its name |
-//! | `context` | `time` (RFC 3339), `route`, `client`, `managed`, `device`, `plan`, `workload`, `bytes`, `output_cap`, `tools`, `streamed`, `findings` |
+//! | `context` | `time` (RFC 3339), `route`, `client`, `managed`, `device`, `plan`, `workload`, `bytes`, `output_cap`, `tools`, `streamed`, `privileged`, `findings` |
 //!
 //! # Deployment caveat
 //! Each request waits for the decision point, unless its decision is remembered. What is remembered outlives a right that was

@@ -199,8 +199,10 @@ fn context(request: &AccessRequest<'_>) -> Map<String, Value> {
     }
     if let Some(payload) = environment.payload {
         add("bytes", payload.bytes.into());
-        add("tools", payload.has_tools.into());
-        add("streamed", payload.is_streamed.into());
+        // What is not known of an opaque body is left out.
+        payload.has_tools.into_iter().for_each(|tools| add("tools", tools.into()));
+        payload.is_streamed.into_iter().for_each(|streamed| add("streamed", streamed.into()));
+        payload.privileged.into_iter().for_each(|names| add("privileged", names.into()));
         if let Some(cap) = payload.output_cap {
             add("output_cap", cap.into());
         }

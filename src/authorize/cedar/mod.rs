@@ -26,7 +26,7 @@
 //! one of them comes beside it; the credential has the last word on attributes.
 //!
 //! The context holds `time`, `weekday`, `minute`, `route`, `client`, `managed`, `device`, `plan`, `workload`, `actors`, `bytes`,
-//! `output_cap`, `tools`, `streamed` and `findings`; [`SCHEMA`] says of which types. [`SCHEMA`], [`POLICIES`] and [`ENTITIES`] are
+//! `output_cap`, `tools`, `streamed`, `privileged` and `findings`; [`SCHEMA`] says of which types. [`SCHEMA`], [`POLICIES`] and [`ENTITIES`] are
 //! there to be copied and changed.
 //!
 //! # Deployment caveat

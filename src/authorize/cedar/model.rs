@@ -199,8 +199,10 @@ impl Shape {
         });
         add("bytes", &mut || Some(long(payload.bytes)));
         add("output_cap", &mut || payload.output_cap.map(long));
-        add("tools", &mut || Some(Value::new_bool(payload.has_tools)));
-        add("streamed", &mut || Some(Value::new_bool(payload.is_streamed)));
+        // Without them, a policy that reads them cannot be evaluated, which refuses.
+        add("tools", &mut || payload.has_tools.map(Value::new_bool));
+        add("streamed", &mut || payload.is_streamed.map(Value::new_bool));
+        add("privileged", &mut || Some(Value::new_set(payload.privileged?.iter().map(|name| text(name)))));
         let findings = payload.findings.map_or(0, |findings| findings.len() + findings.dropped());
         add("findings", &mut || Some(long(findings as u64)));
         Context::from_pairs(all).map_err(|error| error.to_string())

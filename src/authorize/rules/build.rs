@@ -64,9 +64,13 @@ fn check(node: &Node) -> Result<Option<ResourceKind>, RuleErrorKind> {
     let mut spoken: Option<ResourceKind> = None;
     let mut problem = None;
     each(node, &mut |test| match test {
-        Test::Resource { names, .. } if names.is_empty() => {
+        Test::Resource { names, .. } | Test::Privileged(names) if names.is_empty() => {
             problem =
                 Some(RuleErrorKind::Condition("a list of names is empty: name at least one".to_owned()));
+        }
+        Test::Resource { kind: ResourceKind::Route, .. } => {
+            let text = "a route is no thing that a request names: write route(\"/path\"), in TOML paths = [\"/path\"]";
+            problem = Some(RuleErrorKind::Condition(text.to_owned()));
         }
         Test::Resource { kind, .. } => match &spoken {
             Some(other) if other != kind => {

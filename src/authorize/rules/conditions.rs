@@ -152,7 +152,8 @@ pub fn reputation_at_least(list: &AddressList, least: u8) -> Condition {
 }
 
 /// The model is one of these. `*` at the end of a name stands for whatever follows, and the empty name for the handler's
-/// choice.
+/// choice. Of a thing whose name has segments `.` or `..`, `\\`, or one of `%2e`, `%2f` and `%5c`, nobody can tell where it ends:
+/// against a beginning it cannot be evaluated, and is refused.
 pub fn model_in<N: Into<Box<str>>>(names: impl IntoIterator<Item = N>) -> Condition {
     resource_in(ResourceKind::Model, names)
 }
@@ -187,9 +188,16 @@ pub fn payload_at_most(bytes: u64) -> Condition {
     test(Test::PayloadBytes(bytes))
 }
 
-/// The request offers tools to the model.
+/// The request offers tools to the model. Of an opaque body it cannot be evaluated.
 pub fn offers_tools() -> Condition {
     test(Test::OffersTools)
+}
+
+/// The request has a field of class [`Privileged`](crate::payload::FieldClass::Privileged) that is called one of these in the
+/// API's documentation: `store`, `service_tier`, `codeExecution`; `type` for the type of a tool that the server runs itself. `*` at the
+/// end of a name stands for whatever follows. Of an opaque body it cannot be evaluated.
+pub fn privileged_in<N: Into<Box<str>>>(names: impl IntoIterator<Item = N>) -> Condition {
+    test(Test::Privileged(Names::new(names)))
 }
 
 /// Inspection saw something of this category, at this severity or above. Where nothing was inspected, it cannot be

@@ -42,8 +42,8 @@ pub use build::{RuleError, RuleErrorKind, RulePolicyBuilder};
 pub use conditions::{
     Claim, Condition, DeviceCondition, acting_for, action, actor, always, application, business_hours, claim,
     dataset, delegated, device, finding, listed, model_in, network, not, offers_tools, output_cap_at_most,
-    part, payload_at_most, plan, reputation_at_least, resource_in, role, route, scope, subject, tenant,
-    tool_in, weekdays, workload,
+    part, payload_at_most, plan, privileged_in, reputation_at_least, resource_in, role, route, scope,
+    subject, tenant, tool_in, weekdays, workload,
 };
 pub use hours::Weekday;
 pub use policy::RulePolicy;

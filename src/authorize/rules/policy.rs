@@ -238,6 +238,10 @@ impl Policy for RulePolicy {
         self.0.kinds.contains(kind)
     }
 
+    fn kinds(&self) -> Vec<ResourceKind> {
+        self.0.kinds.clone()
+    }
+
     fn claims(&self) -> Vec<Arc<str>> {
         let mut claims: Vec<Arc<str>> = Vec::new();
         for rule in self.0.all() {

@@ -49,6 +49,7 @@ pub(super) enum Test {
     OutputCap(u64),
     PayloadBytes(u64),
     OffersTools,
+    Privileged(Names),
     Finding {
         category: Category,
         least: Severity,
@@ -73,7 +74,8 @@ impl Test {
             Self::Action(name) => Truth::of(**name == *facts.action),
             Self::Route(pattern) => Truth::of(**pattern == *facts.route),
             Self::Resource { kind, names } => match facts.resource {
-                Some(resource) => Truth::of(resource.kind == *kind && names.hold(&resource.id)),
+                Some(resource) if resource.kind != *kind => Truth::False,
+                Some(resource) => names.ask(&resource.id),
                 None => Truth::Unknown,
             },
             Self::Invalid(_) => Truth::Error,
@@ -122,7 +124,17 @@ impl Test {
                 None => return Truth::Unknown,
             },
             Self::OffersTools => match environment.payload {
-                Some(payload) => payload.has_tools,
+                Some(payload) => match payload.has_tools {
+                    Some(offered) => offered,
+                    None => return Truth::Error,
+                },
+                None => return Truth::Unknown,
+            },
+            Self::Privileged(wanted) => match environment.payload {
+                Some(payload) => match payload.privileged {
+                    Some(names) => names.iter().any(|name| wanted.hold(name)),
+                    None => return Truth::Error,
+                },
                 None => return Truth::Unknown,
             },
             Self::Finding { category, least } => match environment.payload {
@@ -195,6 +207,21 @@ impl Names {
         Self { exact: exact.into(), beginnings: beginnings.into() }
     }
 
+    /// Whether a thing has one of these names. A name that leads out of where it begins says nothing of where it ends: it
+    /// neither has a beginning nor lacks it.
+    fn ask(&self, name: &str) -> Truth {
+        let is_bounded = self.beginnings.iter().any(|beginning| !beginning.is_empty());
+        let is_exact = self.exact.binary_search_by(|held| (**held).cmp(name)).is_ok();
+        match is_bounded && !is_exact && !self.holds_all() && is_winding(name) {
+            true => Truth::Error,
+            false => Truth::of(self.hold(name)),
+        }
+    }
+
+    fn holds_all(&self) -> bool {
+        self.beginnings.iter().any(|beginning| beginning.is_empty())
+    }
+
     /// `*` alone does not stand for the empty name, which leaves the choice to the handler.
     fn hold(&self, name: &str) -> bool {
         self.exact.binary_search_by(|held| (**held).cmp(name)).is_ok()
@@ -210,6 +237,17 @@ impl Names {
         let open = self.beginnings.iter().map(|beginning| format!("{beginning}*"));
         self.exact.iter().map(ToString::to_string).chain(open)
     }
+}
+
+/// Whether a handler that takes the name for a path may end elsewhere than where it begins: it has a segment `.` or `..`, or
+/// what may become one once it is decoded.
+pub(super) fn is_winding(name: &str) -> bool {
+    let dots = name.split(['/', '?', '#']).any(|segment| matches!(segment, "." | ".."));
+    let escapes = name
+        .as_bytes()
+        .windows(3)
+        .any(|escape| [b"%2e", b"%2f", b"%5c"].iter().any(|listed| escape.eq_ignore_ascii_case(&listed[..])));
+    dots || escapes || name.contains('\\')
 }
 
 /// What a resource is called where it stands in a sentence.

@@ -2,7 +2,7 @@
 
 use super::conditions::{Condition, Node};
 use super::evaluate::{Facts, Truth};
-use super::test::{ClaimTest, Test};
+use super::test::{ClaimTest, Names, Test};
 use std::fmt;
 
 impl fmt::Display for Condition {
@@ -58,20 +58,21 @@ impl fmt::Display for Test {
             Self::Reputation { list, least: 0 } => write!(f, "an address in {list}"),
             Self::Reputation { list, least } => write!(f, "a reputation of {least} or more in {list}"),
             Self::Hours(hours) => write!(f, "{hours}"),
-            Self::Resource { kind, names } => {
-                let names: Vec<String> = names
-                    .written()
-                    .map(|name| if name.is_empty() { "\"\"".to_owned() } else { name })
-                    .collect();
-                write!(f, "{kind} {}", names.join(" | "))
-            }
+            Self::Resource { kind, names } => write!(f, "{kind} {}", listed(names)),
             Self::OutputCap(units) => write!(f, "an output cap of {units} at most"),
             Self::PayloadBytes(bytes) => write!(f, "a body of {bytes} bytes at most"),
             Self::OffersTools => f.write_str("tools offered"),
+            Self::Privileged(names) => write!(f, "a privileged field {}", listed(names)),
             Self::Finding { category, least } => write!(f, "a finding of {category} ({})", least.as_str()),
             Self::Invalid(problem) => f.write_str(problem),
         }
     }
+}
+
+fn listed(names: &Names) -> String {
+    let names: Vec<String> =
+        names.written().map(|name| if name.is_empty() { "\"\"".to_owned() } else { name }).collect();
+    names.join(" | ")
 }
 
 impl fmt::Display for ClaimTest {
@@ -132,6 +133,12 @@ fn missing_fact(test: &Test, truth: Truth, facts: &Facts<'_, '_>) -> String {
         }
         (Test::Reputation { .. }, Truth::Error) => {
             format!("{test} cannot be told: the client has no address")
+        }
+        (Test::Resource { .. }, Truth::Error) => {
+            format!("{test} cannot be told: the name has segments that lead elsewhere")
+        }
+        (Test::OffersTools | Test::Privileged(_), Truth::Error) => {
+            format!("{test} cannot be told: the body is opaque")
         }
         (Test::Finding { .. }, Truth::Error) => format!("{test} cannot be told: nothing was inspected"),
         (_, Truth::Error) => format!("{test} cannot be evaluated"),

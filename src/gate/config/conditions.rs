@@ -5,9 +5,9 @@ use super::policy_file::{ClaimSection, ClaimTable, ConditionSection, HoursSectio
 use super::value::Text;
 use crate::authorize::AddressList;
 use crate::authorize::rules::{
-    Claim, Condition, Weekday, acting_for, action, actor, application, business_hours, claim, delegated,
-    device, finding, listed, model_in, network, offers_tools, output_cap_at_most, payload_at_most, plan,
-    reputation_at_least, resource_in, role, route, scope, subject, tenant, tool_in, workload,
+    Condition, Weekday, acting_for, action, actor, application, business_hours, claim, delegated, device,
+    finding, listed, model_in, network, offers_tools, output_cap_at_most, payload_at_most, plan,
+    privileged_in, reputation_at_least, resource_in, role, route, scope, subject, tenant, tool_in, workload,
 };
 use crate::payload::Severity;
 use crate::route::ResourceKind;
@@ -23,7 +23,7 @@ pub(super) struct Problem(pub(super) Option<Range<usize>>, pub(super) String);
 pub(super) fn condition(section: &ConditionSection, lists: &Lists) -> Result<Condition, Problem> {
     check_lists(section)?;
     let mut all: Vec<Condition> = Vec::new();
-    who(section, &mut all);
+    who(section, &mut all)?;
     circumstances(section, lists, &mut all)?;
     what(section, &mut all);
     if let Some(any) = &section.any {
@@ -81,7 +81,7 @@ fn each(sections: &[ConditionSection], lists: &Lists) -> Result<Vec<Condition>, 
 }
 
 /// Who asks.
-fn who(section: &ConditionSection, all: &mut Vec<Condition>) {
+fn who(section: &ConditionSection, all: &mut Vec<Condition>) -> Result<(), Problem> {
     all.extend(section.scopes.iter().flatten().map(|name| scope(name.as_str())));
     one(all, &section.roles, |name| role(name.as_str()));
     one(all, &section.plans, |name| plan(name.as_str()));
@@ -99,18 +99,36 @@ fn who(section: &ConditionSection, all: &mut Vec<Condition>) {
         let held = || claim(pointer.as_str());
         match asked {
             ClaimSection::Is(value) => all.push(held().is(value.clone())),
+            ClaimSection::OneOf(values) if values.is_empty() => {
+                let problem = format!(
+                    "the list of values of the claim {pointer:?} is empty; name one, or leave it out"
+                );
+                return Err(Problem(None, problem));
+            }
             ClaimSection::OneOf(values) => all.push(held().one_of(values.iter().cloned())),
-            ClaimSection::Table(table) => of_claim(held, table, all),
+            ClaimSection::Table(table) => of_claim(pointer, table, all)?,
         }
     }
+    Ok(())
 }
 
-fn of_claim(held: impl Fn() -> Claim, table: &ClaimTable, all: &mut Vec<Condition>) {
+fn of_claim(pointer: &str, table: &ClaimTable, all: &mut Vec<Condition>) -> Result<(), Problem> {
+    let before = all.len();
+    let held = || claim(pointer);
     let ClaimTable { has, at_least, at_most, exists } = table;
     all.extend(has.as_ref().map(|value| held().has(value.0.clone())));
     all.extend(at_least.map(|number| held().at_least(number)));
     all.extend(at_most.map(|number| held().at_most(number)));
     all.extend(exists.map(|there| if there { held().exists() } else { !held().exists() }));
+    match all.len() == before {
+        true => Err(Problem(
+            None,
+            format!(
+                "says nothing of the claim {pointer:?}; write has, at_least, at_most or exists into its table"
+            ),
+        )),
+        false => Ok(()),
+    }
 }
 
 /// When, and from where.
@@ -162,6 +180,7 @@ fn what(section: &ConditionSection, all: &mut Vec<Condition>) {
     all.extend(section.max_output.map(|units| output_cap_at_most(units.0)));
     all.extend(section.max_bytes.map(|size| payload_at_most(size.0 as u64)));
     all.extend(section.offers_tools.map(|is| if is { offers_tools() } else { !offers_tools() }));
+    all.extend(section.privileged.as_ref().map(|listed| privileged_in(names(listed))));
     all.extend(
         section.finding.as_ref().map(|seen| {
             finding(seen.category.0, seen.least.as_ref().map_or(Severity::Medium, |least| least.0))

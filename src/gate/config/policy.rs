@@ -35,7 +35,7 @@ impl Policy {
         for (name, models) in &section.plans {
             if models.get_ref().is_empty() {
                 let problem = format!(
-                    "plan {:?} may use no model; name at least one, or leave it out for all",
+                    "plan {:?} may use no model; name at least one, or leave the plan out, or write [\"*\", \"\"] for all",
                     name.get_ref()
                 );
                 return source.refuse(models.span(), problem);
@@ -83,6 +83,8 @@ impl Policy {
                 let beyond = plan(name.get_ref().as_str()).and(!models(models_of.get_ref()));
                 rules.forbid(format!("plan:{}", name.get_ref()), beyond)
             });
+            let listed = Condition::any(section.plans.keys().map(|name| plan(name.get_ref().as_str())));
+            let plans = plans.forbid("on no plan", (!listed).and(model_in(["*", ""])));
             policies = policies.policy(finish(source, plans, &section.rules)?);
         }
         if !section.zones.is_empty() {

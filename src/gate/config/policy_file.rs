@@ -117,6 +117,7 @@ pub(super) struct ConditionSection {
     pub(super) max_output: Option<Count<u64>>,
     pub(super) max_bytes: Option<Size>,
     pub(super) offers_tools: Option<bool>,
+    pub(super) privileged: Option<Vec<String>>,
     pub(super) finding: Option<FindingSection>,
     pub(super) any: Option<Vec<ConditionSection>>,
     pub(super) all: Option<Vec<ConditionSection>>,

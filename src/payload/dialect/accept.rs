@@ -16,7 +16,7 @@ pub(super) fn accept<D: Dialect + ?Sized>(
     facts.fields = dialect.fields().classify(document.root());
     let mut edits = Vec::new();
     for n in 0..facts.fields.len() {
-        let Field { class, node } = facts.fields[n];
+        let Field { class, node, .. } = facts.fields[n];
         let fail = |kind| Err(DialectError::at_id(kind, &document, node));
         match class {
             FieldClass::Unknown => match rules.unknown {

@@ -86,6 +86,7 @@ pub use openai_completions::OpenAiCompletions;
 pub use openai_embeddings::OpenAiEmbeddings;
 pub use openai_responses::OpenAiResponses;
 pub use plain::PlainGenerate;
+pub(super) use tables::gemini_tool;
 pub use tgi::TgiGenerate;
 
 /// One LLM API: how its requests, answers and errors are written.

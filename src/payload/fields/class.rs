@@ -94,4 +94,6 @@ pub struct Field {
     pub class: FieldClass,
     /// Its value, in the document that was read. Of an array of URLs, models or references each string is a field.
     pub node: NodeId,
+    /// Its name, as the API's documentation has it, however it was spelt; `None` where the API has none.
+    pub name: Option<&'static str>,
 }

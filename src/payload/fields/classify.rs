@@ -26,20 +26,20 @@ impl Fields {
             let name = key.as_str().unwrap_or_default().as_bytes();
             match table.find(name) {
                 Some((listed, _)) if table.names == Names::Protobuf && is_repeated(object, name, listed) => {
-                    self.push(FieldClass::Repeated, value);
+                    self.push(FieldClass::Repeated, value, Some(listed));
                 }
-                Some((_, rule)) => self.field(rule, value),
+                Some((listed, rule)) => self.field(rule, value, listed),
                 None if table.names == Names::Open => {}
-                None => self.push(FieldClass::Unknown, value),
+                None => self.push(FieldClass::Unknown, value, None),
             }
         }
     }
 
-    fn field(&mut self, rule: &FieldRule, value: Node<'_>) {
+    fn field(&mut self, rule: &FieldRule, value: Node<'_>, name: &'static str) {
         if rule.class.is_noted() && !rule.is_harmless(value) {
             match rule.below {
-                Below::Free => self.push(rule.class, value),
-                _ => self.note(rule.class, value),
+                Below::Free => self.push(rule.class, value, Some(name)),
+                _ => self.note(rule.class, value, name),
             }
         }
         if matches!(value.kind(), Kind::Object | Kind::Array) {
@@ -47,16 +47,18 @@ impl Fields {
         }
     }
 
-    fn note(&mut self, class: FieldClass, value: Node<'_>) {
+    fn note(&mut self, class: FieldClass, value: Node<'_>, name: &'static str) {
         if !class.is_noted_singly() {
-            return self.push(class, value);
+            return self.push(class, value, Some(name));
         }
         match value.kind() {
             Kind::Object | Kind::Null => {}
-            Kind::Array => value.items().for_each(|item| self.note(class, item)),
+            Kind::Array => value.items().for_each(|item| self.note(class, item, name)),
             // Some servers fetch what they were given as a name.
-            _ if class == FieldClass::Reference && looks_like_url(value) => self.push(FieldClass::Url, value),
-            _ => self.push(class, value),
+            _ if class == FieldClass::Reference && looks_like_url(value) => {
+                self.push(FieldClass::Url, value, Some(name))
+            }
+            _ => self.push(class, value, Some(name)),
         }
     }
 
@@ -76,14 +78,14 @@ impl Fields {
             }
             (_, Below::Nothing) => {
                 for (_, member) in value.members() {
-                    self.push(FieldClass::Unknown, member);
+                    self.push(FieldClass::Unknown, member, None);
                 }
             }
         }
     }
 
-    fn push(&mut self, class: FieldClass, node: Node<'_>) {
-        self.found.push(Field { class, node: node.id() });
+    fn push(&mut self, class: FieldClass, node: Node<'_>, name: Option<&'static str>) {
+        self.found.push(Field { class, node: node.id(), name });
     }
 }
 
@@ -99,11 +101,11 @@ pub(in crate::payload) fn suspects(unknown: Node<'_>) -> Vec<Field> {
     let mut before: Option<Node<'_>> = None;
     for node in unknown.descend() {
         if !node.is_key() && node.kind() == Kind::String && looks_like_url(node) {
-            found.push(Field { class: FieldClass::Url, node: node.id() });
+            found.push(Field { class: FieldClass::Url, node: node.id(), name: None });
         }
         let name = before.filter(|key| key.is_key() && !node.is_null()).and_then(Node::as_str);
         if name.is_some_and(names_credential) {
-            found.push(Field { class: FieldClass::Credential, node: node.id() });
+            found.push(Field { class: FieldClass::Credential, node: node.id(), name: None });
         }
         before = Some(node);
     }

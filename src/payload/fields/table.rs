@@ -86,7 +86,7 @@ impl FieldTable {
     }
 
     /// The rule for a name, and the name as the rule has it.
-    pub(super) fn find(&self, name: &[u8]) -> Option<(&'static str, &'static FieldRule)> {
+    pub(in crate::payload) fn find(&self, name: &[u8]) -> Option<(&'static str, &'static FieldRule)> {
         let rules = self.rules.iter();
         let mut found = None;
         for rule in rules {

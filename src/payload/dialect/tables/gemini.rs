@@ -112,6 +112,11 @@ static TOOL: FieldTable = FieldTable::protobuf(&[
     credential(&["retrieval", "parallelAiSearch", "exaAiSearch"]).free(),
 ]);
 
+/// The name that the API's documentation has for a member of a tool, however it is spelt.
+pub(in crate::payload) fn gemini_tool(name: &str) -> Option<&'static str> {
+    TOOL.find(name.as_bytes()).map(|(listed, _)| listed)
+}
+
 static FUNCTION: FieldTable = FieldTable::protobuf(&[
     prompt(&["name", "description"]),
     prompt(&["parameters", "parametersJsonSchema", "response", "responseJsonSchema"]).free(),

@@ -16,6 +16,7 @@ mod tgi;
 use crate::payload::fields::{FieldClass, FieldRule, FieldTable};
 
 pub(super) use anthropic::ANTHROPIC_MESSAGES;
+pub(in crate::payload) use gemini::gemini_tool;
 pub(super) use gemini::{
     CONTENT as GEMINI_CONTENT, GEMINI, GENERATION_CONFIG as GEMINI_CONFIG, PART as GEMINI_PART,
 };
