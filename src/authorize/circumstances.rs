@@ -8,6 +8,8 @@ use crate::route::{Access, BodyKind, ResourceKind, Route};
 use http::request;
 use std::sync::Arc;
 
+static NOTHING_FOUND: Findings = Findings::new();
+
 /// Everything about one request that policies are told, kept for as long as its answer may call tools.
 pub(super) struct Circumstances {
     exchange: Exchange,
@@ -61,7 +63,8 @@ impl Circumstances {
             Body::Read(payload) => Some(&payload.document),
             _ => None,
         };
-        let named = places::named(parts, &route, read)?;
+        let mut named = places::named(parts, &route, read)?;
+        policies.call_by_one_name(&mut named);
         let device = policies.devices.find(parts, exchange, &principal)?;
         let (plan, findings) = exchange.record(|record| {
             let plan = record.limits.as_ref().and_then(|limits| limits.plan.clone());
@@ -147,7 +150,7 @@ impl Circumstances {
         AccessRequest::new(&self.principal, action, self.route.pattern(), environment).touching(resources)
     }
 
-    /// The same caller, calling that route with that action in the smallest way there is.
+    /// The same caller, calling that route with that action in the smallest way there is, in which inspection finds nothing.
     pub(super) fn smallest_call<'a>(
         &'a self,
         action: &'a str,
@@ -155,7 +158,7 @@ impl Circumstances {
         resources: &'a [Resource<'a>],
     ) -> AccessRequest<'a> {
         let mut environment = self.environment();
-        environment.payload = Some(PayloadSummary::of_bytes(1).output_cap(1));
+        environment.payload = Some(PayloadSummary::of_bytes(1).output_cap(1).findings(&NOTHING_FOUND));
         AccessRequest::new(&self.principal, action, route, environment).touching(resources)
     }
 

@@ -23,25 +23,26 @@ impl Step for EnforcePolicy {
     }
 
     fn check(&self, parts: &mut request::Parts, exchange: &Exchange) -> Check {
-        let circumstances = match Circumstances::gather(parts, exchange, &self.policies, LAYER, true) {
+        let policies = self.policies.as_of_now();
+        let circumstances = match Circumstances::gather(parts, exchange, &policies, LAYER, true) {
             Ok(Some(circumstances)) => Arc::new(circumstances),
             Ok(None) => return Check::Skip,
             Err(refusal) => return Check::Refuse(refusal),
         };
-        parts.extensions.insert(Asked::new(self.policies.clone(), circumstances.clone()));
+        parts.extensions.insert(Asked::new(policies.clone().into_owned(), circumstances.clone()));
         let (judged, tried) = {
-            let resources = circumstances.resources(&self.policies);
+            let resources = circumstances.resources(&policies);
             let request = circumstances.request(&resources);
-            (self.policies.judge(&request), self.policies.try_out(&request))
+            (policies.judge(&request), policies.try_out(&request))
         };
         let is_pending = |decided: &Decided| matches!(decided, Decided::Later(_));
         match judged {
             Judged::Now(verdict) if !tried.iter().any(is_pending) => {
                 let tried = tried.into_iter().filter_map(now).collect();
-                conclude(&self.policies, circumstances, &verdict, tried).into()
+                conclude(&policies, circumstances, &verdict, tried).into()
             }
             judged => {
-                let policies = self.policies.clone();
+                let policies = policies.into_owned();
                 Check::Later(Later::new(async move {
                     let verdict = judged.verdict().await;
                     let tried = settle(tried).await;

@@ -38,7 +38,7 @@ pub use context::{Context, RequestId, RequestIds};
 pub(crate) use edge::is_unwanted;
 pub use edge::{EdgeError, EdgeRules};
 pub use entry::{MatchRouteLayer, MatchRouteLayerBuilder};
-pub(crate) use entry::{original_path, original_uri, peer_socket};
+pub(crate) use entry::{check_before_router, original_path, original_uri, peer_socket};
 #[cfg(feature = "tls")]
 pub(crate) use forwarded::ForwardedCertificates;
 pub use observer::{AnswerObserver, Cut, End, Released, Stage};
