@@ -248,6 +248,7 @@ async fn a_gate_asks_about_everything_that_a_request_touches_and_refuses_when_it
         posture.contains("pdp: the decision point at http://127.0.0.1") && !posture.contains("a secret"),
         "{posture}"
     );
+    assert!(posture.contains("by pdp: whom the decision point permits"), "{posture}");
     let app = Router::new().route(
         "/v1/chat/completions",
         axum::routing::post(|| async { axum::Json(json!({ "choices": [] })) }),
