@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests; clippy knows only the functions that are marked so")]
 
+#[path = "authzen/asked.rs"]
+mod asked;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -245,6 +248,7 @@ async fn a_gate_asks_about_everything_that_a_request_touches_and_refuses_when_it
         posture.contains("pdp: the decision point at http://127.0.0.1") && !posture.contains("a secret"),
         "{posture}"
     );
+    assert!(posture.contains("by pdp: whom the decision point permits"), "{posture}");
     let app = Router::new().route(
         "/v1/chat/completions",
         axum::routing::post(|| async { axum::Json(json!({ "choices": [] })) }),
@@ -275,7 +279,10 @@ async fn a_gate_asks_about_everything_that_a_request_touches_and_refuses_when_it
     assert_eq!(things, ["\"model\":\"m\"", "\"tool\":\"look\""]);
     let (headers, body) = &asked[0];
     assert_eq!(headers["authorization"], "Bearer a secret of the gate");
-    assert_eq!((&body["subject"]["type"], &body["subject"]["id"]), (&json!("user"), &json!("alice")));
+    assert_eq!(
+        (&body["subject"]["type"], &body["subject"]["id"]),
+        (&json!("user"), &json!("https://issuer.test|alice"))
+    );
     let told = &body["subject"]["properties"];
     assert_eq!(
         (&told["issuer"], &told["department"], &told["tenant"]),

@@ -7,12 +7,12 @@ use crate::refusal::{Refusal, RefusalKind, escaped};
 use crate::route::{Access, BodyKind, ResourceKind, Route};
 use hashbrown::HashSet;
 use http::request;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// More things are named by no sound request, and each costs a look at every rule.
 const MOST: usize = 256;
 
-static NOTHING_SEEN: LazyLock<Findings> = LazyLock::new(Findings::default);
+static NOTHING_FOUND: Findings = Findings::new();
 
 /// Everything about one request that policies are told, kept for as long as its answer may call tools.
 pub(super) struct Circumstances {
@@ -71,7 +71,8 @@ impl Circumstances {
             Body::Read(payload, _) => Some(&payload.document),
             _ => None,
         };
-        let named = places::named(parts, &route, read)?;
+        let mut named = places::named(parts, &route, read)?;
+        policies.call_by_one_name(&mut named);
         let device = policies.devices.find(parts, exchange, &principal)?;
         let (plan, findings, inspects) = exchange.record(|record| {
             let plan = record.limits.as_ref().and_then(|limits| limits.plan.clone());
@@ -185,7 +186,7 @@ impl Circumstances {
         AccessRequest::new(&self.principal, action, self.route.pattern(), environment).touching(resources)
     }
 
-    /// The same caller, calling that route with that action in the smallest way there is.
+    /// The same caller, calling that route with that action in the smallest way there is, in which inspection finds nothing.
     pub(super) fn smallest_call<'a>(
         &'a self,
         action: &'a str,
@@ -196,7 +197,7 @@ impl Circumstances {
         let mut payload = PayloadSummary::of_bytes(1).output_cap(1);
         // Where payloads are inspected, the call will be, and nothing is seen in the smallest.
         if self.inspects {
-            payload = payload.findings(&NOTHING_SEEN);
+            payload = payload.findings(&NOTHING_FOUND);
         }
         environment.payload = Some(payload);
         AccessRequest::new(&self.principal, action, route, environment).touching(resources)

@@ -23,7 +23,8 @@ impl Step for EnforcePolicy {
     }
 
     fn check(&self, parts: &mut request::Parts, exchange: &Exchange) -> Check {
-        let circumstances = match Circumstances::gather(parts, exchange, &self.policies, LAYER, true) {
+        let policies = self.policies.as_of_now();
+        let circumstances = match Circumstances::gather(parts, exchange, &policies, LAYER, true) {
             Ok(Some(circumstances)) => Arc::new(circumstances),
             Ok(None) => return Check::Skip,
             Err(refusal) => return Check::Refuse(refusal),
@@ -32,21 +33,19 @@ impl Step for EnforcePolicy {
             return Check::Refuse(Refusal::stacked_wrongly(LAYER, "AuthorizeLayer"));
         }
         exchange.note_permit(Permit::PolicyAsked);
-        parts.extensions.insert(Asked::new(self.policies.clone(), circumstances.clone()));
+        parts.extensions.insert(Asked::new(policies.clone().into_owned(), circumstances.clone()));
         let (judged, tried) = {
-            let resources = match circumstances.resources(&self.policies) {
+            let resources = match circumstances.resources(&policies) {
                 Ok(resources) => resources,
                 Err(refusal) => return Check::Refuse(refusal),
             };
             let request = circumstances.request(&resources);
-            (self.policies.judge(&request), self.policies.try_out(&request))
+            (policies.judge(&request), policies.try_out(&request))
         };
         match (judged, settled(tried)) {
-            (Judged::Now(verdict), Ok(tried)) => {
-                conclude(&self.policies, circumstances, &verdict, tried).into()
-            }
+            (Judged::Now(verdict), Ok(tried)) => conclude(&policies, circumstances, &verdict, tried).into(),
             (judged, tried) => {
-                let policies = self.policies.clone();
+                let policies = policies.into_owned();
                 Check::Later(Later::new(async move {
                     let verdict = judged.verdict().await;
                     let tried = match tried {

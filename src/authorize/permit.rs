@@ -123,7 +123,8 @@ impl Authorized {
         }
         let Some(Asked { policies, circumstances }) = &self.asked else { return true };
         let judged: Judged = {
-            let resources = [resource];
+            let mut resources = [resource];
+            policies.call_by_one_name(&mut resources);
             let action = route.action_name().as_str();
             policies.judge(&circumstances.smallest_call(action, route.pattern(), &resources))
         };

@@ -46,6 +46,13 @@ pub trait Policy: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// This policy as it is now, for one request from its beginning to its end: what is asked of it for that request is asked of what this
+    /// answers with. `None` when it never changes. One that is read again while a request is decided could otherwise look at
+    /// things that nobody has found.
+    fn as_of_now(&self) -> Option<Arc<dyn Policy>> {
+        None
+    }
+
     /// Whether things of this kind are looked at. Those that no policy looks at need not be found, and tools that the model
     /// calls need not be watched for.
     fn governs(&self, kind: &ResourceKind) -> bool {

@@ -1,6 +1,9 @@
-use super::{AccessRequest, Decided, DeviceRules, Effect, PendingVerdict, Policy, Verdict};
+use super::{
+    AccessRequest, Decided, DeviceRules, Effect, ModelCatalog, PendingVerdict, Policy, Resource, Verdict,
+};
 use crate::exchange::{PolicyFacts, RuleNames, ShadowFacts};
 use crate::route::ResourceKind;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,12 +25,14 @@ pub struct Policies {
     live: Vec<Arc<dyn Policy>>,
     shadows: Vec<Arc<Shadow>>,
     pub(super) devices: DeviceRules,
+    models: Option<ModelCatalog>,
 }
 
+#[derive(Clone)]
 struct Shadow {
     policy: Arc<dyn Policy>,
     name: Arc<str>,
-    counts: Counts,
+    counts: Arc<Counts>,
 }
 
 #[derive(Default)]
@@ -79,7 +84,7 @@ impl Policies {
     /// The same, for a policy that others have, too.
     pub fn shared_shadow(mut self, policy: Arc<dyn Policy>) -> Self {
         let name = policy.name().into();
-        self.shadows.push(Arc::new(Shadow { policy, name, counts: Counts::default() }));
+        self.shadows.push(Arc::new(Shadow { policy, name, counts: Arc::default() }));
         self
     }
 
@@ -89,13 +94,21 @@ impl Policies {
         self
     }
 
-    /// These and those; how devices are known is as those have it, if they have it.
+    /// Asks about models by their one name, wherever a route says that one is named. By the name that the request gives unless
+    /// set; what the dialect reads of a body has its one name from [`ResolveModelLayer`](super::models::ResolveModelLayer).
+    pub fn models(mut self, catalog: ModelCatalog) -> Self {
+        self.models = Some(catalog);
+        self
+    }
+
+    /// These and those; how devices are known and what models are called is as those have it, if they have it.
     pub fn join(mut self, others: Self) -> Self {
         self.live.extend(others.live);
         self.shadows.extend(others.shadows);
         if !others.devices.is_empty() {
             self.devices = others.devices;
         }
+        self.models = others.models.or(self.models);
         self
     }
 
@@ -119,7 +132,7 @@ impl Policies {
     pub fn shadow_counts(&self) -> impl Iterator<Item = (&str, ShadowCounts)> {
         self.shadows.iter().map(|shadow| {
             let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-            let Counts { agreed, would_refuse, would_permit, undecided } = &shadow.counts;
+            let Counts { agreed, would_refuse, would_permit, undecided } = &*shadow.counts;
             let counts = ShadowCounts {
                 agreed: of(agreed),
                 would_refuse: of(would_refuse),
@@ -145,6 +158,32 @@ impl Policies {
     /// Who may use a route, a line for each rule.
     pub(crate) fn who(&self, action: &str, route: &str) -> Vec<String> {
         self.live.iter().flat_map(|policy| policy.who(action, route)).collect()
+    }
+
+    /// The same, for one request: nothing that is read again meanwhile changes them.
+    pub(super) fn as_of_now(&self) -> Cow<'_, Self> {
+        if self.all().all(|policy| policy.as_of_now().is_none()) {
+            return Cow::Borrowed(self);
+        }
+        let mut now = self.clone();
+        let live = now.live.iter_mut();
+        let shadows = now.shadows.iter_mut().map(|shadow| &mut Arc::make_mut(shadow).policy);
+        for policy in live.chain(shadows) {
+            if let Some(current) = policy.as_of_now() {
+                *policy = current;
+            }
+        }
+        Cow::Owned(now)
+    }
+
+    /// Calls models by their one name. Those that are not listed keep theirs, and are refused behind the policies.
+    pub(super) fn call_by_one_name(&self, resources: &mut [Resource<'_>]) {
+        let Some(catalog) = &self.models else { return };
+        for model in resources.iter_mut().filter(|resource| resource.kind == ResourceKind::Model) {
+            if let Some(name) = catalog.name_of(&model.id) {
+                model.id = name.to_string().into();
+            }
+        }
     }
 
     pub(super) fn governs(&self, kind: &ResourceKind) -> bool {

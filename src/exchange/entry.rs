@@ -226,3 +226,19 @@ pub(crate) fn original_uri(parts: &request::Parts) -> &Uri {
     }
     &parts.uri
 }
+
+/// A path is written anew only while nobody has read it: a router that has would hand on what stood there before. `then` says what
+/// should have come first.
+pub(crate) fn check_before_router(parts: &request::Parts, then: &str) -> Result<(), Refusal> {
+    #[cfg(feature = "axum")]
+    let is_routed = parts.extensions.get::<axum::extract::MatchedPath>().is_some();
+    #[cfg(not(feature = "axum"))]
+    let is_routed = false;
+    if is_routed || original_path(parts) != parts.uri.path() {
+        let cause = format!(
+            "a router has read the path before {then}: gate.protect(router), around the outermost router"
+        );
+        return Err(Refusal::misconfigured(cause));
+    }
+    Ok(())
+}

@@ -36,7 +36,7 @@ pub use calls::{CallFacts, Price};
 pub use context::{Context, RequestId, RequestIds};
 pub use edge::{EdgeError, EdgeRules};
 pub use entry::{MatchRouteLayer, MatchRouteLayerBuilder};
-pub(crate) use entry::{original_path, original_uri, peer_socket};
+pub(crate) use entry::{check_before_router, original_path, original_uri, peer_socket};
 #[cfg(feature = "tls")]
 pub(crate) use forwarded::ForwardedCertificates;
 pub use observer::{AnswerObserver, Cut, End, Released, Stage};

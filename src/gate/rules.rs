@@ -16,6 +16,7 @@ pub(super) struct BodyRules {
 impl GateBuilder {
     /// Calls every model by its one name, and refuses those that are not listed. Every name is taken as it comes when not called.
     pub fn models(mut self, catalog: ModelCatalog) -> Self {
+        self.policies = self.policies.models(catalog.clone());
         self.rules.models = Some(catalog);
         self
     }

@@ -9,9 +9,10 @@ use super::json::{Kind, Node};
 /// | `response_id`, `item_id`, `message_id`, `conversation_id`, `file_id`, `input_file_id`, `output_file_id`, `error_file_id`, `vector_store_id`, `batch_id`, `container_id`, `thread_id`, `run_id`, `completion_id`, `skill_id`, `upload_id`, `approval_request_id`, `first_id`, `last_id`, and the `previous_` ones | always |
 /// | `file_ids`, `vector_store_ids`, `container_ids` | each of the list |
 /// | `conversation`, `container`, `fallback_credit_token`, `cachedContent`, and `token` within `fallback_credit_token` | where they are strings |
-/// | `name` | of Google's `cachedContents/…`, `fileSearchStores/…`, `files/…`, `batches/…` |
+/// | `name` | of Google's `cachedContents/…`, `fileSearchStores/…`, `batches/…`, at the top of an answer or in its list of them |
 ///
-/// What the client or the model wrote is left out: metadata, arguments, schemas, attributes, variables.
+/// What the client or the model wrote is left out: metadata, arguments, schemas, attributes, variables, names of tools. Google's files
+/// are left out, too: requests name them by URLs (`fileUri`), which are held against [`UrlPolicy`](super::UrlPolicy).
 pub fn stored_ids<'a>(answer: Node<'a>) -> Vec<Node<'a>> {
     let mut found = Vec::new();
     collect(answer, "", &mut found);
@@ -64,11 +65,10 @@ fn names_one(around: &str, name: &str, value: Node<'_>, is_call: bool) -> bool {
         | "last_id" => true,
         "conversation" | "container" | "fallback_credit_token" | "cachedContent" => true,
         "token" => around == "fallback_credit_token",
-        "name" => {
+        // Anywhere else it may be the name of a tool, which the client or the model chose.
+        "name" if matches!(around, "" | "cachedContents" | "fileSearchStores" | "batches" | "operations") => {
             let name = value.as_str().unwrap_or_default();
-            ["cachedContents/", "fileSearchStores/", "files/", "batches/"]
-                .iter()
-                .any(|kind| name.starts_with(kind))
+            ["cachedContents/", "fileSearchStores/", "batches/"].iter().any(|kind| name.starts_with(kind))
         }
         _ => false,
     }

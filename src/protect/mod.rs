@@ -24,7 +24,14 @@
 //! # Deployment caveat
 //! What an answer names becomes the caller's. So a handler must answer a caller with that caller's things only: a list of
 //! everybody's files would give them all away. Answers of a route without a dialect are sealed only when the route says so.
-//! What the service kept before references were sealed has ids that do not open; observe first, and see who still uses them.
+//! What the service kept before references were sealed has ids that do not open; observe first, and see who still uses them: what
+//! does not open goes on as it came, and all else is opened.
+//!
+//! Whose something is, is told by tenant and subject alone. All applications of a user, and all agents that act for one, share
+//! the user's references and caches; what one of them was told, another can use. Two tenants never do.
+//!
+//! Google's files are not sealed: requests name them by URL. Allow no host of Google's on a route
+//! ([`Route::urls`](crate::route::Route::urls)) whose callers must not use each other's files.
 //!
 //! # Example
 //! ```

@@ -45,7 +45,8 @@ impl SealReferences {
         self.keys.open_for(owner, sealed)
     }
 
-    /// Opens what a request refers to: what stands in the body is added to `edits`, path and query are changed.
+    /// Opens what a request refers to: what stands in the body is added to `edits`, path and query are changed. One that cannot be
+    /// opened is an error when all others are.
     pub(super) fn open_all(
         &self,
         parts: &mut request::Parts,
@@ -57,20 +58,24 @@ impl SealReferences {
         if route.has_unsealed_references() {
             return Ok(());
         }
+        let mut in_body = Ok(());
         if let Some(payload) = payload {
             for node in referring(route, payload) {
                 let node = payload.document.node(node).expect("the facts name nodes of this document");
-                let opened = node.as_str().and_then(|sealed| self.open(owner, sealed));
-                let Some(id) = opened else {
-                    let place = payload.document.place(node.id());
-                    return Err(unknown(&place).at(place));
-                };
-                edits.push(Edit::replace(node.id(), json::quote(&id)));
+                match node.as_str().and_then(|sealed| self.open(owner, sealed)) {
+                    Some(id) => edits.push(Edit::replace(node.id(), json::quote(&id))),
+                    None if in_body.is_ok() => {
+                        let place = payload.document.place(node.id());
+                        in_body = Err(unknown(&place).at(place));
+                    }
+                    None => {}
+                }
             }
         }
-        uri::rewrite(parts, route, |place, sealed| {
+        let elsewhere = uri::rewrite(parts, route, |place, sealed| {
             self.open(owner, sealed).ok_or_else(|| unknown(&place.to_string()))
-        })
+        });
+        in_body.and(elsewhere)
     }
 }
 

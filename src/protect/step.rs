@@ -51,12 +51,17 @@ impl Protect {
             }
             parts.extensions.insert(scope);
         }
+        let mut opened = Ok(());
         if let Some(references) = &self.references {
-            references.open_all(parts, route, payload, &owner, &mut edits)?;
+            opened = references.open_all(parts, route, payload, &owner, &mut edits);
             if route.seals_references() {
                 exchange.observe(Stage::Protect, SealAnswer::new(references.clone(), owner))?;
             }
         }
-        if edits.is_empty() { Ok(()) } else { exchange.edit_payload(&edits) }
+        if !edits.is_empty() {
+            exchange.edit_payload(&edits)?;
+        }
+        // At the end: where the gate only observes, all that could be done is done for a request that would be refused.
+        opened
     }
 }

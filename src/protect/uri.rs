@@ -1,6 +1,6 @@
 //! References in the path and in the query.
 
-use crate::exchange::original_path;
+use crate::exchange::check_before_router;
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{ReferencePlace, Route};
 use http::uri::PathAndQuery;
@@ -18,7 +18,7 @@ pub(super) fn rewrite(
     for place in route.references() {
         match place {
             ReferencePlace::Path(parameter) => {
-                check_before_router(parts)?;
+                check_before_router(parts, "its references were opened")?;
                 let at = route.pattern().split('/').position(|part| is_parameter(part, parameter));
                 let mut segments: Vec<Cow<'_, str>> = path.split('/').map(Cow::Borrowed).collect();
                 let Some(segment) = at.and_then(|at| segments.get_mut(at)) else {
@@ -45,20 +45,6 @@ pub(super) fn rewrite(
     let mut uri = parts.uri.clone().into_parts();
     uri.path_and_query = Some(PathAndQuery::try_from(written).map_err(|_| refused())?);
     parts.uri = Uri::from_parts(uri).map_err(|_| refused())?;
-    Ok(())
-}
-
-/// A router that has read the path already would hand on what stood there before.
-fn check_before_router(parts: &request::Parts) -> Result<(), Refusal> {
-    #[cfg(feature = "axum")]
-    let is_routed = parts.extensions.get::<axum::extract::MatchedPath>().is_some();
-    #[cfg(not(feature = "axum"))]
-    let is_routed = false;
-    if is_routed || original_path(parts) != parts.uri.path() {
-        let cause = "a router has read the path before its references were opened: gate.protect(router), around the \
-                     outermost router";
-        return Err(Refusal::misconfigured(cause));
-    }
     Ok(())
 }
 

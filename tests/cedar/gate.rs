@@ -24,13 +24,20 @@ async fn groups_and_claims_of_the_credential_decide_and_the_record_names_the_pol
         .issuer(issuer.trusted().audience("https://llm.test"))
         .route(Route::post("/v1/chat/completions").dialect(OpenAiChat).scope("use"))
         .policy(house())
-        .danger_without_inspection()
         .danger_without_limits()
         .audit(AuditLog::builder().sink(sink).start().unwrap())
         .build()
         .unwrap();
     let posture = gate.posture().to_string();
     assert!(posture.contains("house: 6 Cedar policies of the program's own"), "{posture}");
+    for line in [
+        "by open models: principal in Group::\"staff\", resource in Model::\"open\"",
+        "by finance: principal is User, resource == Model::\"finance-large\", on conditions",
+        "not findings stay inside: any principal, resource in Model::\"outside\", on conditions",
+    ] {
+        assert!(posture.contains(line), "{line}: {posture}");
+    }
+    assert!(!posture.contains("by reading"), "it takes another action: {posture}");
     let app = Router::new().route(
         "/v1/chat/completions",
         axum::routing::post(|| async { axum::Json(json!({ "choices": [] })) }),
@@ -107,5 +114,61 @@ fn a_file_names_the_policies_and_what_is_wrong_with_them_is_said() {
         let error = build(&text.replace(from, to)).unwrap_err();
         assert_eq!(error.key(), "cedar", "{error}");
         assert!(error.to_string().contains(says), "{error}");
+    }
+}
+
+/// One that may be asked only as it was when a request came.
+#[derive(Debug)]
+struct Changing(CedarPolicy);
+
+impl Policy for Changing {
+    fn name(&self) -> &str {
+        "changing"
+    }
+
+    fn as_of_now(&self) -> Option<std::sync::Arc<dyn Policy>> {
+        Some(std::sync::Arc::new(self.0.clone()))
+    }
+
+    fn governs(&self, _: &portcullis::route::ResourceKind) -> bool {
+        false
+    }
+
+    fn claims(&self) -> Vec<std::sync::Arc<str>> {
+        self.0.claims()
+    }
+
+    fn decide(&self, _: &AccessRequest<'_>) -> Decided {
+        Verdict::error("it may have changed since").into()
+    }
+}
+
+#[tokio::test]
+async fn a_gate_asks_a_policy_as_it_was_when_the_request_came() {
+    let issuer = Issuer::new("https://issuer.test");
+    let gate = Gate::builder()
+        .issuer(issuer.trusted().audience("https://llm.test"))
+        .route(Route::post("/v1/chat/completions").dialect(OpenAiChat).scope("use"))
+        .policy(Changing(house()))
+        .danger_without_limits()
+        .danger_without_audit()
+        .build()
+        .unwrap();
+    let app = Router::new().route(
+        "/v1/chat/completions",
+        axum::routing::post(|| async { axum::Json(json!({ "choices": [] })) }),
+    );
+    for (model, status) in [("llama-3.1-8b", StatusCode::OK), ("finance-large", StatusCode::FORBIDDEN)] {
+        let credential = issuer.credential("alice").audience("https://llm.test").scope("use");
+        let credential = credential.claim("groups", json!(["staff"])).sign();
+        let body = json!({ "model": model, "messages": [{ "role": "user", "content": "hi" }] });
+        let mut request = Request::post("/v1/chat/completions")
+            .header("content-type", "application/json")
+            .header("authorization", format!("Bearer {credential}"))
+            .body(Body::from(body.to_string()))
+            .unwrap();
+        request.extensions_mut().insert(PeerAddress("192.0.2.7:4711".parse().unwrap()));
+        request.extensions_mut().insert(TlsConnection::new());
+        assert_eq!(gate.protect(app.clone()).oneshot(request).await.unwrap().status(), status, "{model}");
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "these are tests; clippy knows only the functions that are marked so")]
 
 mod files;
+mod forbids;
 mod gate;
 mod slices;
 mod withheld;

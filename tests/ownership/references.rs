@@ -317,3 +317,65 @@ async fn what_cannot_work_is_an_error_of_the_builder() {
     let short = ReferenceKeys::new(&"short".into()).unwrap_err();
     assert_eq!(short.to_string(), "a secret of 5 bytes is too short; choose at least 32, at random");
 }
+
+#[tokio::test]
+async fn the_name_of_a_tool_is_no_reference_whatever_it_looks_like() {
+    let world = World::new();
+    let gate = world.sealed().build().unwrap();
+    let path = "/v1beta/models/gemini-2.5-flash:generateContent";
+    let hi = json!({ "contents": [{ "role": "user", "parts": [{ "text": "hi" }] }] });
+    let stolen = "cachedContents/of-somebody";
+    let parts = json!([{ "functionCall": { "name": stolen, "args": {} } }]);
+    world.serve(
+        JSON,
+        json!({ "candidates": [{ "content": { "role": "model", "parts": parts }, "finishReason": "STOP" }] }),
+    );
+    let reply = world.post(&gate, BOB, path, &hi).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert_eq!(reply.json()["candidates"][0]["content"]["parts"], parts);
+    world.seen().unwrap();
+    let call = json!({ "index": 0, "id": "call_1", "type": "function", "function": { "name": stolen, "arguments": "{}" } });
+    for answer in [
+        json!({ "choices": [{ "index": 0, "finish_reason": "tool_calls", "message": { "role": "assistant", "content": null, "tool_calls": [call] } }] }),
+        json!({ "choices": [], "tools": [{ "type": "function", "name": stolen }] }),
+        json!({ "choices": [], "tool": { "name": stolen } }),
+    ] {
+        world.serve(JSON, &answer);
+        let reply = world.post(&gate, BOB, "/v1/chat/completions", &chat(&json!({}))).await;
+        assert_eq!((reply.status, reply.json()), (StatusCode::OK, answer));
+    }
+    while world.seen().is_some() {}
+    let used = json!({ "contents": hi["contents"], "cachedContent": stolen });
+    assert_eq!(world.post(&gate, BOB, path, &used).await.status, 404);
+    // What the service names is one.
+    for answer in [json!({ "name": stolen }), json!({ "cachedContents": [{ "name": stolen }] })] {
+        world.serve(JSON, answer);
+        let reply =
+            world.send(&gate, BOB, Method::POST, "/v1/files", "application/octet-stream", "x".into()).await;
+        assert!(reply.text.contains("cachedContents/") && !reply.text.contains(stolen), "{}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn where_it_is_only_observed_one_reference_that_does_not_open_hinders_nothing_else() {
+    let world = World::new();
+    let enforcing = world.sealed().build().unwrap();
+    let answer = sealed_response(&world, &enforcing, ALICE).await;
+    world.seen().unwrap();
+    let scopes = portcullis::protect::CacheScopes::new(&secret('c')).unwrap();
+    let until = portcullis::clock::UnixTime::from_secs(4_000_000_000);
+    let gate = world.sealed().cache_scopes(scopes).danger_observe(until).build().unwrap();
+    let body = asks(&json!({ "previous_response_id": answer["id"], "user": "whoever",
+        "conversation": { "id": "conv_of_before" } }));
+    let reply = world.post(&gate, ALICE, "/v1/responses", &body).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    assert_eq!(reply.json()["id"], answer["id"], "answers are sealed all the same");
+    let seen = world.seen().unwrap();
+    assert_eq!(seen.body["previous_response_id"], "resp_77aa");
+    assert_eq!(seen.body["conversation"]["id"], "conv_of_before");
+    let scope = seen.scope.unwrap();
+    assert_eq!(
+        (&seen.body["user"], &seen.body["prompt_cache_key"]),
+        (&json!(scope.as_str()), &json!(scope.as_str()))
+    );
+}

@@ -83,7 +83,7 @@ impl Asker {
         let permits = read(&response)?;
         if !self.remember_for.is_zero() {
             let now = self.clock.elapsed();
-            self.remembered.keep(question.key, permits, now, now.saturating_add(self.remember_for));
+            self.remembered.keep(question.key, permits, now.saturating_add(self.remember_for));
         }
         Ok(permits)
     }

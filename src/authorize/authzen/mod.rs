@@ -1,16 +1,19 @@
 //! Decisions of an external decision point, by the AuthZEN Authorization API 1.0 (feature `authzen`).
 //!
 //! 1. Every thing that a request touches is one evaluation (§6.1): `subject` is the principal, `action` the action of the route,
-//!    `resource` the thing, or the route where it touches none. All are asked at once, and all must be permitted.
+//!    `resource` the thing; and one is the route, where its kind is asked about ([`kinds`](AuthZenPolicy::kinds)) or nothing else is. All are
+//!    asked at once, and all must be permitted. A request that touches more than
+//!    [`questions_per_request`](AuthZenPolicy::questions_per_request) is refused.
 //! 2. Only `"decision": true` in an answer of status 200 permits. Anything else, no answer in time, or too many questions under way,
 //!    refuses: the decision point is down, and 503 says so.
 //! 3. A decision is remembered for as long as was stated, and not at all unless it was. The time of day is no part of what it is
-//!    remembered by; everything else is.
+//!    remembered by; everything else is. Where decisions are remembered, `bytes` is the next power of two, 1024 at least: a decision on a body
+//!    holds for others of about its size, and for no larger one.
 //! 4. [`AuthZenPolicy::evaluate`] asks about anything else, by the same rules.
 //!
 //! | member | holds |
 //! |---|---|
-//! | `subject.type`, `subject.id` | `user` and the subject, or `workload` and the machine's name |
+//! | `subject.type`, `subject.id` | `user` and `issuer\|subject`, or `workload` and the machine's name |
 //! | `subject.properties` | `issuer`, `tenant`, `application`, `scopes`, `roles`, `actors`, and the claims that [`property`](AuthZenPolicy::property) names |
 //! | `action.name` | the action of the route |
 //! | `resource.type`, `resource.id` | `model`, `dataset`, `tool`, `part`, `route`, or a kind of your own; its name |

@@ -13,11 +13,18 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long the decision point may take, unless said otherwise.
 const TIME_LIMIT: Duration = Duration::from_secs(1);
+
+/// How much is asked about for one request, unless said otherwise.
+const QUESTIONS: NonZeroUsize = NonZeroUsize::new(32).expect("it is not zero");
+
+/// The member of the context that says how large the body is.
+const BYTES: &str = "bytes";
 
 /// A [`Policy`] that asks a decision point; see the [module](super).
 #[derive(Clone)]
@@ -26,6 +33,8 @@ pub struct AuthZenPolicy {
     asker: Arc<Asker>,
     properties: Vec<(String, Arc<str>)>,
     kinds: Option<Vec<ResourceKind>>,
+    most: NonZeroUsize,
+    names_issuer: bool,
 }
 
 impl AuthZenPolicy {
@@ -48,7 +57,14 @@ impl AuthZenPolicy {
             remembered: Remembered::default(),
             room: room(),
         };
-        Ok(Self { name: "authzen".into(), asker: Arc::new(asker), properties: Vec::new(), kinds: None })
+        Ok(Self {
+            name: "authzen".into(),
+            asker: Arc::new(asker),
+            properties: Vec::new(),
+            kinds: None,
+            most: QUESTIONS,
+            names_issuer: true,
+        })
     }
 
     /// What records and the posture call it; `authzen` when not called.
@@ -89,9 +105,26 @@ impl AuthZenPolicy {
         self
     }
 
-    /// Asks about things of these kinds only; about all when not called.
+    /// Asks about things of these kinds only; about all when not called. The route is one of them: where it is asked about, it must be
+    /// permitted beside everything else, and a request that touches nothing of these kinds is asked about with its route in any
+    /// case.
     pub fn kinds(mut self, kinds: impl IntoIterator<Item = ResourceKind>) -> Self {
         self.kinds = Some(kinds.into_iter().collect());
+        self
+    }
+
+    /// How much one request may ask about: 32 things when not called. One that touches more is refused without a question, so that a
+    /// list of a thousand tools leaves room for other callers; 256 questions are under way at most.
+    pub fn questions_per_request(mut self, most: NonZeroUsize) -> Self {
+        self.most = most;
+        self
+    }
+
+    /// Calls users by their subject alone, as decision points with one issuer may know them; by `issuer|subject` when not called. Two
+    /// issuers may give out the same subject: then one user has the rights of the other, unless the decision point looks at the
+    /// property `issuer`.
+    pub fn danger_subject_without_issuer(mut self) -> Self {
+        self.names_issuer = false;
         self
     }
 
@@ -151,27 +184,58 @@ impl AuthZenPolicy {
                 add(name, value);
             }
         }
-        Entity::new("user", subject.id()).properties(properties)
+        let id = match self.names_issuer {
+            true => format!("{}|{}", subject.issuer(), subject.id()),
+            false => subject.id().to_owned(),
+        };
+        Entity::new("user", id).properties(properties)
     }
 
     fn governs_thing(&self, kind: &ResourceKind) -> bool {
         self.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind))
     }
 
-    fn questions(&self, request: &AccessRequest<'_>) -> Vec<(String, Question)> {
-        let (subject, context) = (self.subject(request), context(request));
+    /// What is to be asked, each with what it is about; a verdict where that is too much.
+    fn questions(&self, request: &AccessRequest<'_>) -> Result<Vec<(String, Question)>, Verdict> {
         let route = Resource::new(ResourceKind::Route, request.route);
         let mut things: Vec<&Resource<'_>> =
             request.resources.iter().filter(|thing| self.governs_thing(&thing.kind)).collect();
-        if things.is_empty() {
+        if things.is_empty() || self.governs_thing(&ResourceKind::Route) {
             things.push(&route);
         }
+        if things.len() > self.most.get() {
+            let (found, most) = (things.len(), self.most);
+            let cause = format!(
+                "the request touches {found} things, and the decision point is asked about {most} at most"
+            );
+            return Err(Verdict::no_match().because(cause));
+        }
+        let (subject, context) = (self.subject(request), self.context(request));
         let ask = |thing: &Resource<'_>| {
             let resource = Entity::new(thing.kind.as_str(), &*thing.id);
             let evaluation = Evaluation::new(subject.clone(), request.action, resource);
             (thing.to_string(), Question::new(evaluation.context(context.clone())))
         };
-        things.into_iter().map(ask).collect()
+        Ok(things.into_iter().map(ask).collect())
+    }
+
+    fn context(&self, request: &AccessRequest<'_>) -> Map<String, Value> {
+        let mut context = context(request);
+        // No two bodies are of one size, and a decision on a small one must not hold for a large one.
+        if !self.asker.remember_for.is_zero()
+            && let Some(bytes) = request.environment.payload.map(|payload| payload.bytes)
+        {
+            context.insert(BYTES.to_owned(), rounded(bytes).into());
+        }
+        context
+    }
+}
+
+/// The next power of two, from 1024 on; nothing stays nothing.
+fn rounded(bytes: u64) -> u64 {
+    match bytes {
+        0 => 0,
+        bytes => bytes.max(1024).checked_next_power_of_two().unwrap_or(u64::MAX),
     }
 }
 
@@ -198,7 +262,7 @@ fn context(request: &AccessRequest<'_>) -> Map<String, Value> {
         add("workload", workload.id().as_str().into());
     }
     if let Some(payload) = environment.payload {
-        add("bytes", payload.bytes.into());
+        add(BYTES, payload.bytes.into());
         // What is not known of an opaque body is left out.
         payload.has_tools.into_iter().for_each(|tools| add("tools", tools.into()));
         payload.is_streamed.into_iter().for_each(|streamed| add("streamed", streamed.into()));
@@ -237,8 +301,12 @@ impl Policy for AuthZenPolicy {
             return verdict.into();
         }
         let permitted = Verdict::permit().by(&self.name);
+        let questions = match self.questions(request) {
+            Ok(questions) => questions,
+            Err(verdict) => return verdict.into(),
+        };
         let mut open = Vec::new();
-        for (thing, question) in self.questions(request) {
+        for (thing, question) in questions {
             match self.asker.recall(&question) {
                 Some(true) => {}
                 Some(false) => return refused(&thing).into(),
@@ -268,14 +336,29 @@ impl Policy for AuthZenPolicy {
         self.properties.iter().map(|(_, pointer)| pointer.clone()).collect()
     }
 
+    fn who(&self, _: &str, _: &str) -> Vec<String> {
+        vec![format!("by {}: whom the decision point permits", self.name)]
+    }
+
     fn describe(&self) -> String {
         let Asker { endpoint, remember_for, time_limit, .. } = &*self.asker;
-        format!(
-            "{}: the decision point at {endpoint}, within {} ms; remembered for {} s; refuses when it is down",
+        let kinds = match &self.kinds {
+            Some(kinds) => kinds.iter().map(ResourceKind::as_str).collect::<Vec<_>>().join(", "),
+            None => "everything".to_owned(),
+        };
+        let users = if self.names_issuer { "issuer|subject" } else { "THEIR SUBJECT WITHOUT THE ISSUER" };
+        let mut line = format!(
+            "{}: the decision point at {endpoint}, within {} ms; remembered for {} s; refuses when it is down; asked about {kinds}, {} \
+             at most for a request; users by {users}",
             self.name,
             time_limit.as_millis(),
-            remember_for.as_secs_f64()
-        )
+            remember_for.as_secs_f64(),
+            self.most,
+        );
+        for (name, pointer) in &self.properties {
+            line.push_str(&format!(", {name} from {pointer}"));
+        }
+        line
     }
 }
 

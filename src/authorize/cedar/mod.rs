@@ -47,6 +47,7 @@
 
 mod entities;
 mod error;
+mod loaded;
 mod model;
 mod policy;
 mod reads;

@@ -4,12 +4,14 @@ use super::reads::{Reads, entities_in};
 use super::store::{CedarStore, Given};
 use super::{CedarError, CedarErrorKind, EntitySource};
 use crate::authorize::{AccessRequest, Resource};
+use crate::payload::Findings;
 use crate::principal::{ClaimValue, Principal};
 use crate::route::ResourceKind;
 use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression as Value};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 /// How requests are made into entities.
@@ -70,8 +72,18 @@ pub(super) fn type_of(kind: &ResourceKind) -> Option<EntityTypeName> {
 }
 
 impl Shape {
+    /// The claims that are read of credentials.
+    pub(super) fn claims(&self) -> Vec<Arc<str>> {
+        let attributes = self.attributes.iter().map(|(_, pointer)| pointer);
+        attributes.chain(&self.groups).cloned().collect()
+    }
+
     pub(super) fn action(&self, request: &AccessRequest<'_>) -> EntityUid {
-        uid(&self.types.action, request.action)
+        self.action_called(request.action)
+    }
+
+    pub(super) fn action_called(&self, name: &str) -> EntityUid {
+        uid(&self.types.action, name)
     }
 
     pub(super) fn resource(&self, resource: &Resource<'_>) -> Option<EntityUid> {
@@ -90,7 +102,7 @@ impl Shape {
             }
             None => (uid(&self.types.workload, who.name()), HashMap::new(), HashSet::new()),
         };
-        let mut more = self.ask(&name)?;
+        let (mut more, mut refers) = (self.ask(&name)?, Vec::new());
         let mut join = |entity: Entity| {
             let (_, others, above) = entity.into_inner();
             for (attribute, value) in others {
@@ -99,14 +111,16 @@ impl Shape {
             parents.extend(above);
         };
         if let Some(place) = more.iter().position(|given| given.entity.uid() == name) {
-            join(more.remove(place).entity);
+            let given = more.remove(place);
+            refers = given.refers;
+            join(given.entity);
         }
         if let Some(entity) = store.known(&name) {
             join(entity.clone());
         }
         let listed: Vec<EntityUid> = parents.iter().cloned().collect();
         let entity = Entity::new(name, attributes, parents).map_err(|error| error.to_string())?;
-        more.insert(0, Given { entity, parents: listed, refers: Vec::new() });
+        more.insert(0, Given { entity, parents: listed, refers });
         Ok(more)
     }
 
@@ -203,9 +217,28 @@ impl Shape {
         add("tools", &mut || payload.has_tools.map(Value::new_bool));
         add("streamed", &mut || payload.is_streamed.map(Value::new_bool));
         add("privileged", &mut || Some(Value::new_set(payload.privileged?.iter().map(|name| text(name)))));
-        let findings = payload.findings.map_or(0, |findings| findings.len() + findings.dropped());
-        add("findings", &mut || Some(long(findings as u64)));
+        // What nobody has inspected holds who knows what: a policy that asks is not told that there is nothing.
+        let found = |findings: &Findings| findings.len() + findings.dropped();
+        let findings = payload.findings.map(found).or((payload.bytes == 0).then_some(0));
+        add("findings", &mut || findings.map(|findings| long(findings as u64)));
         Context::from_pairs(all).map_err(|error| error.to_string())
+    }
+}
+
+/// For the posture: what it is besides the texts that decides.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "zone {}", self.zone.iana_name().unwrap_or("UTC"))?;
+        if let Some(groups) = &self.groups {
+            write!(f, ", groups from {groups}")?;
+        }
+        for (name, pointer) in &self.attributes {
+            write!(f, ", {name} from {pointer}")?;
+        }
+        match self.source {
+            Some(_) => f.write_str(", and a source of entities"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,12 +1,10 @@
-use super::model::{Shape, Types, type_of, zone};
+use super::loaded::Loaded;
+use super::model::{Shape, Types, zone};
 use super::store::CedarStore;
 use super::{CedarError, CedarErrorKind, EntitySource};
-use crate::authorize::telling::check_claims;
-use crate::authorize::{AccessRequest, Decided, Policy, Resource, Verdict};
-use crate::exchange::RuleNames;
+use crate::authorize::{AccessRequest, Decided, Policy};
 use crate::route::ResourceKind;
 use arc_swap::ArcSwap;
-use cedar_policy::Request;
 use jiff::tz::TimeZone;
 use std::fmt;
 use std::fs;
@@ -16,7 +14,7 @@ use std::sync::Arc;
 /// Where policies, schema and entities stand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CedarFiles {
-    policies: PathBuf,
+    pub(super) policies: PathBuf,
     schema: PathBuf,
     entities: Option<PathBuf>,
 }
@@ -50,9 +48,9 @@ impl CedarFiles {
 pub struct CedarPolicy(Arc<Inner>);
 
 struct Inner {
-    name: Box<str>,
-    shape: Shape,
-    files: Option<CedarFiles>,
+    name: Arc<str>,
+    shape: Arc<Shape>,
+    files: Option<Arc<CedarFiles>>,
     store: ArcSwap<CedarStore>,
 }
 
@@ -128,55 +126,16 @@ impl CedarPolicyBuilder {
 
     fn build(mut self, store: CedarStore, files: Option<CedarFiles>) -> Result<CedarPolicy, CedarError> {
         self.shape.zone = zone(&self.zone)?;
-        let store = ArcSwap::from_pointee(store);
-        Ok(CedarPolicy(Arc::new(Inner { name: self.name, shape: self.shape, files, store })))
+        let (name, shape, files) = (self.name.into(), Arc::new(self.shape), files.map(Arc::new));
+        Ok(CedarPolicy(Arc::new(Inner { name, shape, files, store: ArcSwap::from_pointee(store) })))
     }
 }
 
-impl Inner {
-    fn judge(&self, request: &AccessRequest<'_>) -> Result<Verdict, String> {
-        let store = self.store.load();
-        if let Err(verdict) = check_claims(request.principal, self.shape.pointers(store.reads())) {
-            return Ok(verdict);
-        }
-        let things: Vec<&Resource<'_>> =
-            request.resources.iter().filter(|thing| governs(&store, &thing.kind)).collect();
-        let route = Resource::new(ResourceKind::Route, request.route);
-        let things = if things.is_empty() { vec![&route] } else { things };
-        let action = self.shape.action(request);
-        let context = self.shape.context(request, store.reads())?;
-        let principal = self.shape.principal(request.principal, &store)?;
-        let mut permitted = RuleNames::default();
-        for thing in things {
-            let Some(resource) = self.shape.resource(thing) else {
-                return Err(format!("no entity can be made of {thing}"));
-            };
-            let mut given = principal.clone();
-            let known = self.shape.ask(&resource)?;
-            given.extend(known.into_iter().filter(|one| one.entity.uid() != principal[0].entity.uid()));
-            let who = principal[0].entity.uid();
-            let asked = Request::new(who, action.clone(), resource, context.clone(), None);
-            let ruling = store.decide(&asked.map_err(|error| error.to_string())?, &given);
-            if !ruling.errors.is_empty() {
-                return Err(ruling.errors.join("; "));
-            }
-            let by = ruling.policies.iter();
-            if !ruling.permitted {
-                let verdict = match ruling.policies.is_empty() {
-                    true => Verdict::no_match().because(format!("no Cedar policy permits {thing}")),
-                    false => Verdict::forbid().because(format!("a Cedar policy forbids {thing}")),
-                };
-                return Ok(by.fold(verdict, Verdict::by));
-            }
-            by.for_each(|rule| permitted.push(rule));
-        }
-        Ok(permitted.shared().fold(Verdict::permit(), Verdict::by))
+impl CedarPolicy {
+    fn loaded(&self) -> Loaded {
+        let Inner { name, shape, files, store } = &*self.0;
+        Loaded { name: name.clone(), shape: shape.clone(), files: files.clone(), store: store.load_full() }
     }
-}
-
-fn governs(store: &CedarStore, kind: &ResourceKind) -> bool {
-    let wanted = type_of(kind);
-    wanted.is_some_and(|wanted| store.has_type(&wanted))
 }
 
 impl Policy for CedarPolicy {
@@ -185,39 +144,31 @@ impl Policy for CedarPolicy {
     }
 
     fn decide(&self, request: &AccessRequest<'_>) -> Decided {
-        self.0.judge(request).unwrap_or_else(Verdict::error).into()
+        self.loaded().decide(request)
+    }
+
+    fn as_of_now(&self) -> Option<Arc<dyn Policy>> {
+        Some(Arc::new(self.loaded()))
     }
 
     fn governs(&self, kind: &ResourceKind) -> bool {
-        governs(&self.0.store.load(), kind)
+        self.loaded().governs(kind)
     }
 
     fn claims(&self) -> Vec<Arc<str>> {
-        let attributes = self.0.shape.attributes.iter().map(|(_, pointer)| pointer);
-        attributes.chain(&self.0.shape.groups).cloned().collect()
+        self.0.shape.claims()
+    }
+
+    fn who(&self, action: &str, route: &str) -> Vec<String> {
+        self.loaded().who(action, route)
     }
 
     fn explain(&self, request: &AccessRequest<'_>) -> Vec<String> {
-        let name = &self.0.name;
-        let line = match self.0.judge(request) {
-            Ok(verdict) if verdict.permits() => format!("{name}: Cedar permits it"),
-            Ok(verdict) => format!(
-                "{name}: {} (of {} policies, none else has a scope that fits and conditions that hold)",
-                verdict.cause().map_or("refused", |cause| cause),
-                self.0.store.load().count()
-            ),
-            Err(error) => format!("{name}: Cedar could not decide: {error}"),
-        };
-        vec![line]
+        self.loaded().explain(request)
     }
 
     fn describe(&self) -> String {
-        let Inner { name, files, store, .. } = &*self.0;
-        let from = match files {
-            Some(files) => format!("of {}", files.policies.display()),
-            None => "of the program's own".to_owned(),
-        };
-        format!("{name}: {} Cedar policies {from}", store.load().count())
+        self.loaded().describe()
     }
 }
 

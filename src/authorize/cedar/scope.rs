@@ -2,8 +2,9 @@
 
 use cedar_policy::{
     ActionConstraint, Entities, EntityTypeName, EntityUid, Policy, PrincipalConstraint, ResourceConstraint,
+    Schema,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Numbers for the entities and the types that scopes name: comparing them costs next to nothing.
 #[derive(Debug, Default)]
@@ -90,5 +91,35 @@ pub(super) fn takes(policy: &Policy, action: &EntityUid, actions: &Entities) -> 
             let above = || actions.ancestors(action).into_iter().flatten();
             several.iter().any(|one| one == action || above().any(|group| group == one))
         }
+    }
+}
+
+/// The actions of the schema that a policy takes; `None` for every one.
+pub(super) fn actions_of(policy: &Policy, schema: &Schema, actions: &Entities) -> Option<HashSet<EntityUid>> {
+    match policy.action_constraint() {
+        ActionConstraint::Any => None,
+        _ => Some(schema.actions().filter(|action| takes(policy, action, actions)).cloned().collect()),
+    }
+}
+
+/// For the posture: whom a scope takes.
+pub(super) fn principals(policy: &Policy) -> String {
+    match policy.principal_constraint() {
+        PrincipalConstraint::Any => "any principal".to_owned(),
+        PrincipalConstraint::Is(kind) => format!("principal is {kind}"),
+        PrincipalConstraint::Eq(uid) => format!("principal == {uid}"),
+        PrincipalConstraint::In(uid) => format!("principal in {uid}"),
+        PrincipalConstraint::IsIn(kind, uid) => format!("principal is {kind} in {uid}"),
+    }
+}
+
+/// For the posture: with what.
+pub(super) fn resources(policy: &Policy) -> String {
+    match policy.resource_constraint() {
+        ResourceConstraint::Any => "any resource".to_owned(),
+        ResourceConstraint::Is(kind) => format!("resource is {kind}"),
+        ResourceConstraint::Eq(uid) => format!("resource == {uid}"),
+        ResourceConstraint::In(uid) => format!("resource in {uid}"),
+        ResourceConstraint::IsIn(kind, uid) => format!("resource is {kind} in {uid}"),
     }
 }

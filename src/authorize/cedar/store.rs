@@ -1,7 +1,8 @@
 use super::entities::{Known, chain};
 use super::reads::{self, Reads};
-use super::scope::{Demand, Names, takes};
+use super::scope::{Demand, Names, actions_of, principals, resources, takes};
 use super::{CedarError, CedarErrorKind};
+use aws_lc_rs::digest::{Context, SHA256};
 use cedar_policy::{
     Authorizer, Decision, Effect, Entities, Entity, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet,
     Request, Response, Schema, ValidationMode, Validator,
@@ -28,12 +29,16 @@ pub struct CedarStore {
     called: HashMap<PolicyId, Arc<str>>,
     slices: Mutex<HashMap<Box<[usize]>, Arc<Slice>>>,
     authorizer: Authorizer,
+    fingerprint: String,
 }
 
 struct Rule {
     policy: Policy,
     principal: Demand,
     resource: Demand,
+    /// The actions that it takes; `None` for every one.
+    actions: Option<HashSet<EntityUid>>,
+    has_conditions: bool,
     /// The entities that its conditions name.
     literals: Vec<EntityUid>,
 }
@@ -73,6 +78,7 @@ impl CedarStore {
     /// # Errors
     /// When one of them cannot be read, or does not fit the schema, or there is no policy.
     pub fn parse(policies: &str, schema: &str, entities: &str) -> Result<Self, CedarError> {
+        let fingerprint = fingerprint(&[policies, schema, entities]);
         let (schema, _) =
             Schema::from_cedarschema_str(schema).map_err(|error| CedarErrorKind::Schema(chain(&error)))?;
         let all: PolicySet = policies
@@ -103,6 +109,8 @@ impl CedarStore {
                 principal: names.of_principal(policy),
                 resource: names.of_resource(policy),
                 literals: reads::literals(&json),
+                actions: actions_of(policy, &schema, &actions),
+                has_conditions: policy.has_non_scope_constraint(),
                 policy: policy.clone(),
             });
         }
@@ -133,6 +141,7 @@ impl CedarStore {
             called,
             slices,
             authorizer,
+            fingerprint,
         })
     }
 
@@ -144,6 +153,27 @@ impl CedarStore {
     /// How many policies there are.
     pub fn count(&self) -> usize {
         self.rules.len()
+    }
+
+    /// The beginning of the SHA-256 of the three texts, in hexadecimal: another text, another one.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Whom scopes let do this: a line for each policy that takes the action.
+    pub(super) fn who(&self, action: &EntityUid) -> Vec<String> {
+        let line = |rule: &&Rule| {
+            let word = if rule.policy.effect() == Effect::Permit { "by" } else { "not" };
+            let name = self.called.get(rule.policy.id()).map_or("", |name| name);
+            let (who, what) = (principals(&rule.policy), resources(&rule.policy));
+            let when = if rule.has_conditions { ", on conditions" } else { "" };
+            format!("{word} {name}: {who}, {what}{when}")
+        };
+        let takes = |rule: &&Rule| rule.actions.as_ref().is_none_or(|actions| actions.contains(action));
+        let of = |effect: Effect| {
+            self.rules.iter().filter(takes).filter(move |rule| rule.policy.effect() == effect)
+        };
+        of(Effect::Permit).chain(of(Effect::Forbid)).map(|rule| line(&rule)).collect()
     }
 
     /// Whether the schema declares entities of this type.
@@ -257,6 +287,15 @@ impl CedarStore {
         let permitted = response.decision() == Decision::Allow && errors.is_empty();
         Ruling { permitted, policies: policies.collect(), errors }
     }
+}
+
+fn fingerprint(texts: &[&str]) -> String {
+    let mut hash = Context::new(&SHA256);
+    for text in texts {
+        hash.update(&(text.len() as u64).to_be_bytes());
+        hash.update(text.as_bytes());
+    }
+    hash.finish().as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn failed(error: String) -> Ruling {

@@ -28,7 +28,8 @@ impl Model {
     }
 
     /// Models made of it, whose names begin so: `ft:gpt-4o-mini:acme:`. Each is a model of its own: it keeps its name, which begins as
-    /// it is spelt here.
+    /// it is spelt here and goes on as it is called, since servers tell `ft:…:9qAbC` from `ft:…:9qabc`. A rule on one of them holds
+    /// however it is spelt if that one is listed by its name, beside the prefix.
     pub fn fine_tunes(mut self, prefix: impl Into<Box<str>>) -> Self {
         self.prefixes.push(prefix.into());
         self
@@ -85,7 +86,7 @@ impl ModelCatalog {
 
     /// The one name of what is called so; `None` when no such model is listed.
     pub fn name_of(&self, called: &str) -> Option<Arc<str>> {
-        if called.len() > LONGEST {
+        if called.len() > LONGEST || called.contains("..") {
             return None;
         }
         let folded = match called.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -128,7 +129,9 @@ fn fold(name: &str) -> Box<str> {
 }
 
 fn check(name: &str) -> Result<(), ModelError> {
-    let is_good = (1..=LONGEST).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_visible = (1..=LONGEST).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
+    // Model names become paths, of files and of URLs.
+    let is_good = is_visible && !name.contains("..");
     if is_good { Ok(()) } else { Err(ModelErrorKind::Name(name.into()).into()) }
 }
 
@@ -161,7 +164,7 @@ pub enum ModelErrorKind {
     #[error("lists no model; name at least one, or leave the catalog out")]
     None,
     /// A name that no model can have.
-    #[error("{0:?} is no name of a model; write 1 to 256 visible ASCII characters")]
+    #[error("{0:?} is no name of a model; write 1 to 256 visible ASCII characters, no two dots in a row")]
     Name(Box<str>),
     /// Two models are called alike.
     #[error("two models are called {0:?}, upper and lower case being the same; give the name to one of them")]

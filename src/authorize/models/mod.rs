@@ -5,8 +5,10 @@
 //! 1. A [`ModelCatalog`] lists the models that there are, with the other names that each may be called by. Upper and lower case
 //!    of ASCII letters are the same, `:latest` at the end and `models/` at the beginning mean nothing.
 //! 2. The one name is written back into the request, wherever a model is named: every field of class
-//!    [`Model`](crate::payload::FieldClass::Model), fallbacks included, and the path of APIs that name it there. The facts and the
-//!    record have it, too.
+//!    [`Model`](crate::payload::FieldClass::Model), fallbacks included, and the path of APIs that name it there: in front of every
+//!    router, which would hand on what it has read (`gate.protect(router)`). The facts and the record have it, too, and so has
+//!    what the route declares at a pointer into the body ([`Route::resource`](crate::route::Route::resource)). Policies are asked about what it declares in
+//!    path and query by the one name as well; the handler finds it there called as it was.
 //! 3. A name of no model that is listed is forbidden, like a model that the caller may not use: the same status, the same body, and
 //!    at the same place in the stack, after inspection and the policies.
 //!

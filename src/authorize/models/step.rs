@@ -1,9 +1,10 @@
 use super::ModelCatalog;
+use crate::authorize::places;
 use crate::authorize::set::FORBIDDEN;
-use crate::exchange::{Check, Exchange, RequestPayload, Step, StepId};
+use crate::exchange::{Check, Exchange, RequestPayload, Step, StepId, check_before_router};
 use crate::payload::{Dialect, Edit, FieldClass, Node, NodeId, json};
 use crate::refusal::{Refusal, RefusalKind};
-use crate::route::{BodyKind, Route};
+use crate::route::{BodyKind, Place, ResourceKind, ResourcePlace, Route};
 use http::uri::PathAndQuery;
 use http::{Uri, request};
 
@@ -32,12 +33,16 @@ impl Step for Resolve {
         };
         match (exchange.payload(), route.body()) {
             (Some(payload), BodyKind::Json(dialect)) => {
-                self.resolve(parts, exchange, &payload, &**dialect).into()
+                self.resolve(parts, exchange, route, &payload, &**dialect).into()
             }
             (_, BodyKind::Json(_)) => {
                 Check::Refuse(Refusal::stacked_wrongly("ResolveModelLayer", "ReadPayloadLayer"))
             }
-            _ => Check::Skip,
+            _ if places_of_models(route).next().is_none() => Check::Skip,
+            _ => self
+                .look_up(parts, route)
+                .map(|all_listed| _ = parts.extensions.insert(Resolved { all_listed }))
+                .into(),
         }
     }
 }
@@ -47,12 +52,13 @@ impl Resolve {
         &self,
         parts: &mut request::Parts,
         exchange: &Exchange,
+        route: &Route,
         payload: &RequestPayload,
         dialect: &dyn Dialect,
     ) -> Result<(), Refusal> {
-        let mut all_listed = true;
+        let mut all_listed = self.look_up(parts, route)?;
         let mut edits = Vec::new();
-        for node in named(payload) {
+        for node in named(route, payload) {
             let node = payload.document.node(node).expect("the facts name nodes of this document");
             let called = node.as_str();
             match called.and_then(|called| self.catalog.name_of(called)) {
@@ -66,6 +72,7 @@ impl Resolve {
                 Some(name) if name == *model => {}
                 Some(name) => match dialect.write_path_model(parts.uri.path(), &name) {
                     Some(path) => {
+                        check_before_router(parts, "the model in it had its one name")?;
                         write_path(parts, &path)?;
                         exchange.name_model(name);
                     }
@@ -87,6 +94,15 @@ impl Resolve {
     }
 }
 
+impl Resolve {
+    /// Whether every model is listed that path or query name where the route says so. A handler finds it called as it was.
+    fn look_up(&self, parts: &request::Parts, route: &Route) -> Result<bool, Refusal> {
+        let named = places::named(parts, route, None)?;
+        let mut models = named.iter().filter(|resource| resource.kind == ResourceKind::Model);
+        Ok(models.all(|model| model.id.is_empty() || self.catalog.name_of(&model.id).is_some()))
+    }
+}
+
 impl Step for RequireListed {
     fn id(&self) -> StepId {
         StepId::Models
@@ -103,15 +119,29 @@ impl Step for RequireListed {
     }
 }
 
-/// Every value of the body that names a model, each once.
-fn named(payload: &RequestPayload) -> Vec<NodeId> {
+/// Every value of the body that names a model, for the dialect or for the route, each once.
+fn named(route: &Route, payload: &RequestPayload) -> Vec<NodeId> {
     let mut nodes: Vec<NodeId> = payload.facts.fields_of(FieldClass::Model).collect();
     nodes.extend(payload.facts.model_node);
+    for place in places_of_models(route) {
+        let Place::Pointer(pointer) = place else { continue };
+        match payload.document.at(pointer) {
+            Some(list) if list.kind() == json::Kind::Array => nodes.extend(list.items().map(Node::id)),
+            Some(one) => nodes.push(one.id()),
+            None => {}
+        }
+    }
     nodes.sort_unstable();
     nodes.dedup();
     let is_said = |id: &NodeId| payload.document.node(*id).is_some_and(|node: Node<'_>| !node.is_null());
     nodes.retain(is_said);
     nodes
+}
+
+/// Where the route says that models are named.
+fn places_of_models(route: &Route) -> impl Iterator<Item = &Place> {
+    let places = route.resource_places().iter();
+    places.filter(|place| *place.kind() == ResourceKind::Model).map(ResourcePlace::place)
 }
 
 fn write_path(parts: &mut request::Parts, path: &str) -> Result<(), Refusal> {

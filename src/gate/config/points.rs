@@ -6,6 +6,7 @@ use super::{Config, ConfigError};
 use crate::gate::GateBuilder;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 use toml::Spanned;
 
@@ -37,6 +38,9 @@ pub(super) struct AuthZenSection {
     #[serde(default)]
     properties: BTreeMap<String, String>,
     kinds: Option<Vec<String>>,
+    questions_per_request: Option<NonZeroUsize>,
+    #[serde(default)]
+    danger_subject_without_issuer: bool,
     #[serde(default)]
     internal_hosts: Vec<String>,
     roots_file: Option<String>,
@@ -188,6 +192,12 @@ mod authzen {
         }
         if let Some(kinds) = &set.kinds {
             policy = policy.kinds(kinds.iter().map(|kind| ResourceKind::from_name(kind)));
+        }
+        if let Some(most) = set.questions_per_request {
+            policy = policy.questions_per_request(most);
+        }
+        if set.danger_subject_without_issuer {
+            policy = policy.danger_subject_without_issuer();
         }
         Ok(policy)
     }
