@@ -166,7 +166,7 @@ impl AddressList {
         }
     }
 
-    /// Reads the file now.
+    /// Reads the file now. One that holds nothing empties the list.
     ///
     /// # Errors
     /// As [`open`](Self::open); the list read before stays. A list that is in no file stays as it is.
