@@ -202,6 +202,7 @@ impl Policies {
             live: live.cloned().collect(),
             shadows: shadows.cloned().collect(),
             devices: DeviceRules::default(),
+            models: None,
         }
     }
 
