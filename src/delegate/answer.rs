@@ -175,7 +175,7 @@ fn check_subject(
     exchange: &CredentialExchange,
     question: &Question<'_>,
 ) -> Result<(), String> {
-    let subject = claims.get("sub").and_then(|subject| subject.as_str()).ok_or("its JWT lacks sub")?;
+    let subject = claims.get("sub").and_then(Node::as_str).ok_or("its JWT lacks sub")?;
     if question.subject == Some(subject) {
         return Ok(());
     }

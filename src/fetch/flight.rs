@@ -19,12 +19,7 @@ impl<K: Copy + Eq + Hash, T: Clone> SingleFlight<K, T> {
 }
 
 impl<K, T> SingleFlight<K, T> {
-    #[cfg(test)]
-    pub(super) fn is_empty(&self) -> bool {
-        self.lock().is_empty()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<OnceCell<T>>>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<OnceCell<T>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
