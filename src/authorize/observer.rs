@@ -49,12 +49,11 @@ impl WatchTools {
                     called.push(name.to_owned());
                 }
                 Some((_, held)) if !name.is_empty() => {
-                    let whole = format!("{held}{name}");
-                    // A server may say the name again. Only where the client has a tool of both together, it may mean that.
-                    if held != name || self.circumstances.offers(&whole) {
+                    // Some servers say the name of a tool again. What is no tool that the request offers is a piece of a name.
+                    if held != name || !self.circumstances.offers(name) {
                         // A client may put the pieces together, or take the last one.
-                        called.extend([whole.clone(), name.to_owned()]);
-                        *held = whole;
+                        held.push_str(name);
+                        called.extend([held.clone(), name.to_owned()]);
                     }
                 }
                 Some(_) => {}

@@ -14,7 +14,7 @@ pub(crate) fn offered<'d>(root: Node<'d>, see: &mut dyn FnMut(&'d str)) {
             "web_search_options" if !value.is_null() => see("web_search"),
             // Items of a conversation can bring tools along.
             "input" => {
-                value.items().filter_map(|item| item.get("tools")).for_each(|tools| definitions(tools, see))
+                value.items().filter_map(|item| item.get("tools")).for_each(|tools| definitions(tools, see));
             }
             _ => {}
         }
@@ -46,7 +46,8 @@ fn definition<'d>(tool: Node<'d>, see: &mut dyn FnMut(&'d str)) {
         is_named = true;
         let plain = without_version(kind);
         // Types of Anthropic's tools are their names with a date behind.
-        if !names.contains(&Some(kind)) && !(is_dated(kind) && names.contains(&Some(plain))) {
+        let is_its_name = names.contains(&Some(kind)) || is_dated(kind) && names.contains(&Some(plain));
+        if !is_its_name {
             see(kind);
             if plain != kind && !names.contains(&Some(plain)) {
                 see(plain);
@@ -142,7 +143,7 @@ fn object<'d>(node: Node<'d>, choice: u64, see: &mut dyn FnMut(Called<'d>)) {
                 }
             }
             "tool_calls" => {
-                value.items().enumerate().for_each(|(n, item)| tool_call(item, n as u64, choice, see))
+                value.items().enumerate().for_each(|(n, item)| tool_call(item, n as u64, choice, see));
             }
             "function_call" | "functionCall" => name_of(value).into_iter().for_each(|name| see(whole(name))),
             "delta" => {

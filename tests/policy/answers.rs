@@ -89,7 +89,13 @@ async fn a_name_that_comes_in_pieces_is_put_together() {
     let seen = world.ask_for(&gate, request(CHAT, true), &json!({}), ("text/event-stream", stream)).await;
     assert_eq!(seen.record["end"], "cut", "{seen:?}");
     assert!(!seen.body.contains("delete_draft"), "{}", seen.body);
-    // Two calls, or one that is repeated.
+    // Two calls, or one of a tool that the client has, repeated.
+    let tools = json!([{ "type": "function", "function": { "name": "search" } }]);
+    let asked = || {
+        let body = chat("m", &json!({ "stream": true, "tools": tools }));
+        let request = Request::post(CHAT).header("content-type", "application/json");
+        request.body(Body::from(body.to_string())).unwrap()
+    };
     for second in [(1, "delete_draft"), (0, "search")] {
         let stream = format!(
             "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":0,\"id\":\"1\",\"function\":{{\"name\":\"search\"}}}}]}}}}]}}\n\n\
@@ -98,7 +104,7 @@ async fn a_name_that_comes_in_pieces_is_put_together() {
             second.0, second.1
         );
         let stream: &'static str = stream.leak();
-        let seen = world.ask_for(&gate, request(CHAT, true), &json!({}), ("text/event-stream", stream)).await;
+        let seen = world.ask_for(&gate, asked(), &json!({}), ("text/event-stream", stream)).await;
         assert_eq!(seen.record["end"], "complete", "{seen:?}");
     }
 }

@@ -197,6 +197,7 @@ async fn names_in_pieces_are_put_together_in_every_form_of_a_call() {
     };
     let unindexed =
         |id: Value, name: &str| json!({ "tool_calls": [{ "id": id, "function": { "name": name } }] });
+    let tool = |name: &str| json!({ "type": "function", "function": { "name": name } });
     let indexed = |name: &str| json!({ "tool_calls": [{ "index": 0, "function": { "name": name } }] });
     for (offers, deltas, end) in [
         (
@@ -209,7 +210,8 @@ async fn names_in_pieces_are_put_together_in_every_form_of_a_call() {
         ),
         (json!([]), vec![unindexed(json!("1"), "search"), unindexed(Value::Null, "add")], "cut"),
         (json!([]), vec![unindexed(json!("1"), "search"), unindexed(json!("2"), "add")], "complete"),
-        (json!([]), vec![indexed("add"), indexed("add")], "complete"),
+        (json!([]), vec![indexed("add"), indexed("add")], "cut"),
+        (json!([tool("add")]), vec![indexed("add"), indexed("add")], "complete"),
     ] {
         let body = chat("m", &json!({ "stream": true, "tools": offers }));
         let answer = ("text/event-stream", stream(&deltas));

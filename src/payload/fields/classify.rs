@@ -56,7 +56,7 @@ impl Fields {
             Kind::Array => value.items().for_each(|item| self.note(class, item, name)),
             // Some servers fetch what they were given as a name.
             _ if class == FieldClass::Reference && looks_like_url(value) => {
-                self.push(FieldClass::Url, value, Some(name))
+                self.push(FieldClass::Url, value, Some(name));
             }
             _ => self.push(class, value, Some(name)),
         }
