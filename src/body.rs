@@ -1,14 +1,15 @@
 //! The bodies that our services hand on.
 
+#[cfg(feature = "sts")]
 use crate::clock::Clock;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+#[cfg(feature = "sts")]
+use std::{future::Future, future::poll_fn, pin::pin, time::Duration};
 
 pin_project! {
     /// The body of a checked service: the refusal's, or the inner service's own.
@@ -101,6 +102,7 @@ impl Body for WholeBody {
     }
 }
 
+#[cfg(feature = "sts")]
 /// Why a body was not gathered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotGathered {
@@ -109,6 +111,7 @@ pub(crate) enum NotGathered {
     BrokeOff,
 }
 
+#[cfg(feature = "sts")]
 /// Reads a small body whole, in bounds of size and time.
 pub(crate) async fn gather<B: Body<Data = Bytes>>(
     body: B,

@@ -312,7 +312,10 @@ inspection.danger_off = true\n{ISSUER}keys = '{jwks}'
         .filter(|control| !control.is_enforced())
         .map(|control| control.step.as_str())
         .collect();
-    assert_eq!(off, ["audit", "flood", "peer", "requests", "inspect", "policy", "usage"]);
+    assert_eq!(
+        off,
+        ["audit", "flood", "peer", "requests", "models", "inspect", "policy", "protect", "usage"]
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Finds the one credential of a request (RFC 6750 §2.1), without believing anything in it.
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+#[cfg(feature = "sts")]
+use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use memchr::memchr;
 
@@ -126,6 +128,7 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
+#[cfg(feature = "sts")]
 /// Whether the body is one form (`application/x-www-form-urlencoded`).
 pub(crate) fn is_form(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();

@@ -94,7 +94,7 @@ fn a_word_that_is_not_one_is_refused_with_those_there_are() {
         ),
         (
             "[plans.\"a b\"]\nusage = [{ limit = 20, per = \"day\", by = \"user\" }]",
-            "line 2, column 42: plans.\"a b\".usage[0].by: \"user\" is not what a limit adds up over; use \"subject\", \"tenant\", \"application\", \"workload\", \"address\" or \"plan\"",
+            "line 2, column 42: plans.\"a b\".usage[0].by: \"user\" is not what a limit adds up over; use \"subject\", \"tenant\", \"application\", \"workload\", \"actor\", \"address\" or \"plan\"",
         ),
         (
             "[audit]\nwhen_full = \"drop\"",
