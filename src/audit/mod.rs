@@ -50,6 +50,7 @@ mod slots;
 mod step;
 #[cfg(test)]
 mod tests;
+mod who;
 mod worker;
 
 pub use entry::{Aggregate, AuditEntry};
