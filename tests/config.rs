@@ -314,7 +314,7 @@ inspection.danger_off = true\n{ISSUER}keys = '{jwks}'
         .collect();
     assert_eq!(
         off,
-        ["audit", "flood", "peer", "requests", "models", "inspect", "policy", "protect", "usage"]
+        ["audit", "flood", "peer", "requests", "models", "protect", "inspect", "policy", "usage"]
     );
 }
 

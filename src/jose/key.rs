@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
@@ -15,6 +16,8 @@ pub struct PublicKey {
     kid: Option<Box<str>>,
     family: KeyFamily,
     thumbprint: Thumbprint,
+    /// Its bytes, for all that remember by which key a credential was signed.
+    shared_thumbprint: Arc<[u8; 32]>,
     /// One parsed key per permitted algorithm: the library binds a parsed key to padding and digest.
     checks: Vec<(Algorithm, ParsedPublicKey)>,
 }
@@ -40,7 +43,9 @@ impl PublicKey {
         if checks.is_empty() {
             return Err(JoseErrorKind::Algorithm.into());
         }
-        Ok(Self { kid, family: material.family(), thumbprint: material.thumbprint(), checks })
+        let thumbprint = material.thumbprint();
+        let shared_thumbprint = Arc::new(*thumbprint.as_bytes());
+        Ok(Self { kid, family: material.family(), thumbprint, shared_thumbprint, checks })
     }
 
     /// The `kid`, when the JWK has one. It names the key inside one issuer's set and nowhere else.
@@ -66,6 +71,10 @@ impl PublicKey {
     /// The RFC 7638 thumbprint, which identifies the key material.
     pub fn thumbprint(&self) -> &Thumbprint {
         &self.thumbprint
+    }
+
+    pub(crate) fn shared_thumbprint(&self) -> &Arc<[u8; 32]> {
+        &self.shared_thumbprint
     }
 
     /// Checks `signature` over `content`.

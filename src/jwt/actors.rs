@@ -61,7 +61,7 @@ pub(super) fn root(node: Node<'_>) -> Result<CredentialRoot, JwtError> {
     }
     let kid = text("kid")?.map(Into::into);
     if let Some(key) = text("key")? {
-        let key = base64url::decode(key.as_bytes()).and_then(|key| key.try_into().ok());
+        let key: Option<[u8; 32]> = base64url::decode(key.as_bytes()).and_then(|key| key.try_into().ok());
         credential = credential.signed_by(kid, key.ok_or_else(malformed)?);
     } else if kid.is_some() {
         return Err(malformed());

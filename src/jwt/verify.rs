@@ -186,7 +186,7 @@ impl Verifier {
             claims.check(&document, issuer, self.times(), jws.typ() == JwsType::AccessJwt, &self.shared)?;
         let kid = jws.kid().map(|kid| self.shared.text(kid));
         Ok(Verified {
-            principal: principal.signed_by(kid, *key.thumbprint().as_bytes()),
+            principal: principal.signed_by(kid, key.shared_thumbprint().clone()),
             confirmation: confirmation.is_bound().then(|| Box::new(confirmation)),
             algorithm: jws.algorithm(),
             issuer: u32::try_from(index).expect("fewer issuers than that are configured"),

@@ -12,7 +12,8 @@ pub struct Credential {
     id: Option<Arc<str>>,
     session: Option<Box<str>>,
     kid: Option<Arc<str>>,
-    key: Option<[u8; 32]>,
+    /// Shared by all that the key has signed.
+    key: Option<Arc<[u8; 32]>>,
     pub(super) login: Option<Box<Login>>,
     root: Option<Box<CredentialRoot>>,
 }
@@ -99,8 +100,8 @@ impl Credential {
     }
 
     /// The key that signed it: what its issuer calls it (`kid`), and its thumbprint (SHA-256, RFC 7638).
-    pub fn signed_by(mut self, kid: Option<Arc<str>>, thumbprint: [u8; 32]) -> Self {
-        (self.kid, self.key) = (kid, Some(thumbprint));
+    pub fn signed_by(mut self, kid: Option<Arc<str>>, thumbprint: impl Into<Arc<[u8; 32]>>) -> Self {
+        (self.kid, self.key) = (kid, Some(thumbprint.into()));
         self
     }
 
@@ -195,6 +196,6 @@ impl Credential {
 
     /// The thumbprint of the key that signed it.
     pub fn key_thumbprint(&self) -> Option<&[u8; 32]> {
-        self.key.as_ref()
+        self.key.as_deref()
     }
 }

@@ -94,5 +94,5 @@ pub(super) fn narrow(principal: Principal, rights: &[ActorRights<'_>]) -> Princi
         true => principal.claims().clone(),
         false => principal.claims().withholding(&hidden),
     };
-    principal.narrowed(scopes, roles, claims, Arc::from(withheld))
+    principal.narrowed(scopes, roles, claims, withheld)
 }

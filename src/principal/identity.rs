@@ -24,7 +24,7 @@ struct Facts {
     plan: Option<PlanName>,
     scopes: ScopeSet,
     roles: RoleSet,
-    withheld: Arc<[Withheld]>,
+    withheld: Option<Arc<Vec<Withheld>>>,
     may_act: Option<Box<Actor>>,
     claims: Claims,
     credential: Credential,
@@ -69,7 +69,7 @@ impl Principal {
     }
 
     /// The same principal, whose credential that key has signed.
-    pub(crate) fn signed_by(mut self, kid: Option<Arc<str>>, thumbprint: [u8; 32]) -> Self {
+    pub(crate) fn signed_by(mut self, kid: Option<Arc<str>>, thumbprint: Arc<[u8; 32]>) -> Self {
         let facts = Arc::make_mut(&mut self.facts);
         facts.credential = facts.credential.clone().signed_by(kid, thumbprint);
         self
@@ -88,10 +88,11 @@ impl Principal {
         scopes: ScopeSet,
         roles: RoleSet,
         claims: Claims,
-        withheld: Arc<[Withheld]>,
+        withheld: Vec<Withheld>,
     ) -> Self {
         let facts = Arc::make_mut(&mut self.facts);
-        (facts.scopes, facts.roles, facts.claims, facts.withheld) = (scopes, roles, claims, withheld);
+        (facts.scopes, facts.roles, facts.claims) = (scopes, roles, claims);
+        facts.withheld = Some(Arc::new(withheld));
         self
     }
 
@@ -159,7 +160,7 @@ impl Principal {
 
     /// The rights that the subject has and an actor lacks, so that they do not count.
     pub fn withheld(&self) -> &[Withheld] {
-        &self.facts.withheld
+        self.facts.withheld.as_deref().map_or(&[], Vec::as_slice)
     }
 
     /// The one party that the credential lets become the next actor (`may_act`, RFC 8693 §4.4); `None` when it does not say.
@@ -195,7 +196,7 @@ impl Facts {
             plan: None,
             scopes: ScopeSet::default(),
             roles: RoleSet::default(),
-            withheld: Arc::default(),
+            withheld: None,
             may_act: None,
             claims: Claims::default(),
             credential,
