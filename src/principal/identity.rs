@@ -24,10 +24,16 @@ struct Facts {
     plan: Option<PlanName>,
     scopes: ScopeSet,
     roles: RoleSet,
-    withheld: Option<Arc<Vec<Withheld>>>,
-    may_act: Option<Box<Actor>>,
+    /// Few credentials have any of it.
+    delegated: Option<Box<Delegated>>,
     claims: Claims,
     credential: Credential,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Delegated {
+    withheld: Vec<Withheld>,
+    may_act: Option<Actor>,
 }
 
 impl Principal {
@@ -92,7 +98,7 @@ impl Principal {
     ) -> Self {
         let facts = Arc::make_mut(&mut self.facts);
         (facts.scopes, facts.roles, facts.claims) = (scopes, roles, claims);
-        facts.withheld = Some(Arc::new(withheld));
+        facts.delegated.get_or_insert_default().withheld = withheld;
         self
     }
 
@@ -160,12 +166,12 @@ impl Principal {
 
     /// The rights that the subject has and an actor lacks, so that they do not count.
     pub fn withheld(&self) -> &[Withheld] {
-        self.facts.withheld.as_deref().map_or(&[], Vec::as_slice)
+        self.facts.delegated.as_ref().map_or(&[], |delegated| &delegated.withheld)
     }
 
     /// The one party that the credential lets become the next actor (`may_act`, RFC 8693 §4.4); `None` when it does not say.
     pub fn may_act(&self) -> Option<&Actor> {
-        self.facts.may_act.as_deref()
+        self.facts.delegated.as_ref()?.may_act.as_ref()
     }
 
     /// Other claims of its credential, of those that some policy reads: of them, the ones that every actor has, too.
@@ -196,8 +202,7 @@ impl Facts {
             plan: None,
             scopes: ScopeSet::default(),
             roles: RoleSet::default(),
-            withheld: None,
-            may_act: None,
+            delegated: None,
             claims: Claims::default(),
             credential,
         }
@@ -251,7 +256,7 @@ impl PrincipalBuilder {
 
     /// The one party that may become the next actor.
     pub fn may_act(mut self, actor: Actor) -> Self {
-        self.facts.may_act = Some(Box::new(actor));
+        self.facts.delegated.get_or_insert_default().may_act = Some(actor);
         self
     }
 
