@@ -32,7 +32,8 @@ struct World {
 fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| {
-        let keys = ReferenceKeys::new(&"0123456789abcdef0123456789abcdef".into()).expect("the secret is long");
+        let keys =
+            ReferenceKeys::new(&"0123456789abcdef0123456789abcdef".into()).expect("the secret is long");
         let route = Route::get("/v1/responses/{id}/items").scope("use");
         let table = RouteTable::new([route.reference_in_path("id").reference_in_query("after")]);
         let routes = MatchRouteLayer::builder(table.expect("the route is sound"));
