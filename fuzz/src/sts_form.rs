@@ -36,6 +36,7 @@ fn world() -> &'static World {
             .actor(ActorClient::by_secret("web", SECRET.into()).audience("https://web.test").grant(grant))
             .signing_key(SigningKey::generate_ed25519().expect("the system gives randomness"))
             .clock(clock.shared())
+            .danger_without_audit()
             .build()
             .expect("the settings are sound");
         let subject =
