@@ -1,13 +1,26 @@
-//! Keys that are fetched: from the section to a source of keys.
+//! What is fetched: from the section to a source of keys, and the client for an endpoint that is asked.
 
 use super::file::{Discovery, FetchSection};
 use super::source::Source;
 use super::value::Text;
 use super::{Config, ConfigError, ConfigErrorKind};
+use crate::fetch::{HttpsClient, HttpsClientBuilder};
 use crate::jwt::{Jwks, JwksBuilder, JwtError, JwtErrorKind};
 use std::fs;
 use std::ops::Range;
 use toml::Spanned;
+
+/// What asks this endpoint: by https, or on this machine alone.
+pub(super) fn asking(endpoint: &str, roots: Option<String>, internal_hosts: &[String]) -> HttpsClientBuilder {
+    let mut client = HttpsClient::builder();
+    if endpoint.starts_with("http://") {
+        client = client.loopback_only();
+    }
+    if let Some(roots) = roots {
+        client = client.roots_pem(roots);
+    }
+    internal_hosts.iter().fold(client, HttpsClientBuilder::internal_host)
+}
 
 /// Where the keys of one issuer are fetched from. Settings are checked; the file of roots is not opened yet.
 pub(super) struct RemoteKeys {

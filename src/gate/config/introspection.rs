@@ -1,8 +1,8 @@
 //! Opaque credentials: from the section to an issuer that is asked about them.
 
+use super::fetch::asking;
 use super::file::IntrospectionSection;
 use super::{Config, ConfigError, ConfigErrorKind};
-use crate::fetch::{HttpsClient, HttpsClientBuilder};
 use crate::jose::SigningKey;
 use crate::jwt::{ClientAuthentication, Introspection, TrustedIssuer, VerifyJwtLayer};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
@@ -38,14 +38,8 @@ impl Asking {
             String::from_utf8(bytes(file)?).map_err(|_| unreadable(file, "it is no text".to_owned()))
         };
         let refuse = |problem: String| config.source.error(span.clone(), ConfigErrorKind::Value(problem));
-        let mut fetch = HttpsClient::builder();
-        if set.endpoint.starts_with("http://") {
-            fetch = fetch.loopback_only();
-        }
-        if let Some(file) = &set.roots_file {
-            fetch = fetch.roots_pem(text(file)?);
-        }
-        fetch = set.internal_hosts.iter().fold(fetch, HttpsClientBuilder::internal_host);
+        let roots = set.roots_file.as_deref().map(text).transpose()?;
+        let mut fetch = asking(&set.endpoint, roots, &set.internal_hosts);
         let id = set.client_id.as_str();
         let client = match (&set.client_secret_file, &set.private_key_file, &set.certificate_file) {
             (Some(file), ..) => ClientAuthentication::secret(id, secret(text(file)?)),

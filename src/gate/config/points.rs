@@ -144,8 +144,8 @@ mod cedar {
 mod authzen {
     use super::{AuthZenSection, Config, ConfigError};
     use crate::authorize::authzen::AuthZenPolicy;
-    use crate::fetch::{HttpsClient, HttpsClientBuilder};
     use crate::gate::config::ConfigErrorKind;
+    use crate::gate::config::fetch::asking;
     use crate::route::ResourceKind;
     use secrecy::SecretString;
     use toml::Spanned;
@@ -163,15 +163,10 @@ mod authzen {
                 config.source.error(section.span(), ConfigErrorKind::File { path, problem })
             })
         };
-        let mut fetch = HttpsClient::builder();
-        if set.endpoint.starts_with("http://") {
-            fetch = fetch.loopback_only();
-        }
-        if let Some(file) = &set.roots_file {
-            fetch = fetch.roots_pem(text(file)?);
-        }
-        fetch = set.internal_hosts.iter().fold(fetch, HttpsClientBuilder::internal_host);
-        let fetch = fetch.build().map_err(|error| refuse(error.to_string()))?;
+        let roots = set.roots_file.as_deref().map(text).transpose()?;
+        let fetch = asking(&set.endpoint, roots, &set.internal_hosts)
+            .build()
+            .map_err(|error| refuse(error.to_string()))?;
         let mut policy =
             AuthZenPolicy::new(&set.endpoint, fetch).map_err(|error| refuse(error.to_string()))?;
         if let Some(name) = &set.name {
