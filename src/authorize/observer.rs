@@ -6,6 +6,7 @@ use crate::exchange::{AnswerObserver, Cut, End, Exchange, Released, StepId};
 use crate::payload::tools::{self, Called};
 use crate::payload::{AnswerEvent, AnswerFacts, AnswerFraming};
 use crate::refusal::Refusal;
+use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
@@ -21,7 +22,7 @@ pub(super) struct WatchTools {
     policies: Policies,
     circumstances: Arc<Circumstances>,
     /// The names so far, by candidate and call: some servers send them in pieces.
-    names: Vec<((u64, u64), String)>,
+    names: HashMap<(u64, u64), String>,
     /// Events that wait for a verdict, and those behind them.
     held: VecDeque<AnswerEvent>,
     pending: Option<Pending>,
@@ -31,7 +32,7 @@ pub(super) struct WatchTools {
 
 impl WatchTools {
     pub(super) fn new(policies: Policies, circumstances: Arc<Circumstances>) -> Self {
-        let (names, held) = (Vec::new(), VecDeque::new());
+        let (names, held) = Default::default();
         Self { policies, circumstances, names, held, pending: None, would_cut: None }
     }
 
@@ -42,15 +43,15 @@ impl WatchTools {
         let is_whole = event.framing() != AnswerFraming::ServerSentEvents;
         let mut called = Vec::new();
         tools::called(document.root(), &mut |Called { slot, name, begins }| {
-            let known = self.names.iter_mut().find(|(held, _)| !is_whole && *held == slot);
+            let known = if is_whole { None } else { self.names.get_mut(&slot) };
             match known {
-                Some((_, held)) if begins => {
+                Some(held) if begins => {
                     *held = name.to_owned();
                     called.push(name.to_owned());
                 }
-                Some((_, held)) if !name.is_empty() => {
+                Some(held) if !name.is_empty() => {
                     // Some servers say the name of a tool again. What is no tool that the request offers is a piece of a name.
-                    if held != name || !self.circumstances.offers(name) {
+                    if *held != name || !self.circumstances.offers(name) {
                         // A client may put the pieces together, or take the last one.
                         held.push_str(name);
                         called.extend([held.clone(), name.to_owned()]);
@@ -59,7 +60,7 @@ impl WatchTools {
                 Some(_) => {}
                 None => {
                     if !is_whole && slot.1 != Called::WHOLE {
-                        self.names.push((slot, name.to_owned()));
+                        self.names.insert(slot, name.to_owned());
                     }
                     called.push(name.to_owned());
                 }
