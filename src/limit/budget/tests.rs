@@ -253,6 +253,25 @@ fn a_full_store_forgets_those_who_lost_nothing_then_refuses_newcomers_of_that_pl
 }
 
 #[test]
+fn a_limit_that_finds_no_room_gives_nothing_back_to_those_behind_it_and_lets_go_of_them() {
+    let store = MemoryBudgetStore::builder().keys_per_plan(1).build();
+    let [minute, hour] =
+        [Per::Minute, Per::Hour].map(|per| store.open("free", &Limit::requests(2, per)).unwrap());
+    let person = holder(&store, "alice");
+    let first = reserve(&store, [minute.charge(person, 1)], SECOND).charges;
+    for _ in 0..3 {
+        let denial = reserve(&store, [hour.charge(person, 1), minute.charge(person, 1)], SECOND).denial;
+        assert_eq!(denial, Some(Denial::StoreFull { charge: 0 }));
+    }
+    let second = reserve(&store, [minute.charge(person, 1)], SECOND);
+    assert_eq!((second.denial, second.charges[0].level().left), (None, 0));
+    settle(&store, first, 1, SECOND);
+    settle(&store, second.charges, 1, SECOND);
+    let later = reserve(&store, [hour.charge(person, 1)], SECOND * 120).denial;
+    assert_eq!(later, None, "what is full and held by nobody makes room");
+}
+
+#[test]
 fn the_store_stays_near_the_number_of_holders_in_use() {
     let store = MemoryBudgetStore::default();
     let budget = store.open("free", &Limit::requests(1, Per::Second)).unwrap();
