@@ -126,8 +126,8 @@ pub struct Record {
     pub method: Method,
     /// Whether each control ran, by [`StepId`].
     pub ran: [Ran; StepId::COUNT],
-    /// The certificate of the machine that called, whether it was let in or not; that of the connection once the exchange has
-    /// ended.
+    /// The certificate of the machine that called, whether it was let in or not; else that of the connection. Filled in when the
+    /// exchange has ended: before, ask [`Exchange::peer`](super::Exchange::peer).
     pub peer: Option<PeerFacts>,
     /// What an issuer has ended, if this was its logout.
     pub logout: Option<LogoutFacts>,
