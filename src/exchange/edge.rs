@@ -1,3 +1,4 @@
+use super::Exchange;
 use super::encryption::{self, Reached};
 use super::forwarded::{ForwardedCertificates, tells_of_certificate};
 use crate::principal::{ClientAddress, TlsConnection, TrustedProxies};
@@ -149,7 +150,7 @@ impl EdgeRules {
     }
 
     /// Takes away names that others obey, and puts aside what is said of certificates.
-    pub(super) fn strip(&self, parts: &mut request::Parts) {
+    pub(super) fn strip(&self, parts: &mut request::Parts, exchange: &Exchange) {
         let of_certificate = |name: &HeaderName| {
             tells_of_certificate(name.as_str()) || self.certificate_headers.contains(name)
         };
@@ -164,7 +165,7 @@ impl EdgeRules {
             }
         }
         if !forwarded.0.is_empty() {
-            parts.extensions.insert(forwarded);
+            exchange.put_aside(forwarded);
         }
     }
 

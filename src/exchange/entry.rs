@@ -123,7 +123,7 @@ impl MatchRoute {
         let encrypted =
             self.edge.check_encryption(reached(parts), exchange.tls(), &self.proxies, &parts.headers);
         let checked = encrypted.and_then(|()| self.edge.check(parts, exchange.client()));
-        self.edge.strip(parts);
+        self.edge.strip(parts, exchange);
         if let Err(refusal) = checked {
             // Where the whole gate only observes, the controls that come after the route are evaluated all the same.
             exchange.pardon(self.id(), refusal)?;

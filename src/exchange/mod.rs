@@ -37,8 +37,6 @@ pub use context::{Context, RequestId, RequestIds};
 pub use edge::{EdgeError, EdgeRules};
 pub use entry::{MatchRouteLayer, MatchRouteLayerBuilder};
 pub(crate) use entry::{check_before_router, original_path, original_uri, peer_socket};
-#[cfg(feature = "tls")]
-pub(crate) use forwarded::ForwardedCertificates;
 pub use observer::{AnswerObserver, Cut, End, Released, Stage};
 pub(crate) use pipeline::Pipeline;
 pub use policy::{PolicyFacts, RuleNames, ShadowFacts};

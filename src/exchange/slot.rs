@@ -4,6 +4,7 @@ mod permit;
 
 pub(crate) use permit::Permit;
 
+use super::forwarded::ForwardedCertificates;
 use super::observer::{AnswerObserver, End, Stage};
 use super::pipeline::{Observers, Pipeline};
 use super::{Context, PeerFacts, Ran, Record, RequestId, StepId};
@@ -13,7 +14,7 @@ use crate::principal::{ClientAddress, Principal, TlsConnection};
 use crate::refusal::{ProblemJson, Refusal, RefusalKind, Rendered, Respond};
 use crate::route::Route;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, Entry};
 use http::{HeaderName, HeaderValue, Response, request};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -36,6 +37,7 @@ struct Inner {
     started_at: Duration,
     client: OnceLock<ClientAddress>,
     tls: OnceLock<TlsConnection>,
+    forwarded: OnceLock<Box<ForwardedCertificates>>,
     route: OnceLock<Arc<Route>>,
     peer: OnceLock<PeerFacts>,
     machine: OnceLock<connection::Machine>,
@@ -81,10 +83,19 @@ impl Exchange {
             return (exchange.clone(), None);
         }
         let clock = context.clock();
-        let client_request_id = client_request_id(parts);
         let request_id = context.ids().next();
         // The handler and its logs see the same id as the caller and the record, and no other.
-        parts.headers.insert(REQUEST_ID, request_id.header());
+        let client_request_id = match parts.headers.entry(REQUEST_ID) {
+            Entry::Occupied(mut came) => {
+                let id = harmless_id(came.iter());
+                came.insert(request_id.header());
+                id
+            }
+            Entry::Vacant(free) => {
+                free.insert(request_id.header());
+                None
+            }
+        };
         let exchange = Self(Arc::new(Inner {
             request_id,
             client_request_id,
@@ -92,6 +103,7 @@ impl Exchange {
             started_at: clock.elapsed(),
             client: OnceLock::new(),
             tls: OnceLock::new(),
+            forwarded: OnceLock::new(),
             route: OnceLock::new(),
             peer: OnceLock::new(),
             machine: OnceLock::new(),
@@ -364,7 +376,10 @@ impl Drop for Opened {
 
 /// The id that came with the request, if it is one and harmless: 1 to 128 of `[A-Za-z0-9._-]`.
 pub(crate) fn client_request_id(parts: &request::Parts) -> Option<Box<str>> {
-    let mut values = parts.headers.get_all(REQUEST_ID).iter();
+    harmless_id(parts.headers.get_all(REQUEST_ID).iter())
+}
+
+fn harmless_id<'v>(mut values: impl Iterator<Item = &'v HeaderValue>) -> Option<Box<str>> {
     let value = values.next()?.to_str().ok()?;
     let harmless = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     let good = values.next().is_none() && (1..=128).contains(&value.len()) && value.bytes().all(harmless);

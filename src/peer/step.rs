@@ -1,6 +1,6 @@
 use super::{CertificateHeader, CertificateHeaderError, PeerError, PeerRules, PersonRule};
 use crate::clock::UnixTime;
-use crate::exchange::{Check, Exchange, ForwardedCertificates, PeerFacts, Step, StepId, peer_socket};
+use crate::exchange::{Check, Exchange, PeerFacts, Step, StepId, peer_socket};
 use crate::principal::{PeerCertificate, Principal, Revocations, Workload, WorkloadId};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::route::{Access, Route};
@@ -44,12 +44,10 @@ impl Step for RequirePeer {
         let Some(route) = exchange.route() else {
             return Check::Refuse(Refusal::stacked_wrongly("RequirePeerLayer", "MatchRouteLayer"));
         };
-        // Taken out in any case, so that nobody further in believes it.
-        let forwarded = parts.extensions.remove::<ForwardedCertificates>();
         if *route.access() == Access::Open {
             return Check::Skip;
         }
-        match self.enter(parts, forwarded, route, exchange) {
+        match self.enter(parts, route, exchange) {
             Err(refusal)
                 if refusal.kind() == RefusalKind::MissingCertificate && route.is_certificate_optional() =>
             {
@@ -69,15 +67,9 @@ enum Shown<'a> {
 }
 
 impl RequirePeer {
-    fn enter(
-        &self,
-        parts: &request::Parts,
-        forwarded: Option<ForwardedCertificates>,
-        route: &Route,
-        exchange: &Exchange,
-    ) -> Result<(), Refusal> {
+    fn enter(&self, parts: &request::Parts, route: &Route, exchange: &Exchange) -> Result<(), Refusal> {
         let now = exchange.started();
-        let shown = self.shown(parts, forwarded, exchange, now)?;
+        let shown = self.shown(parts, exchange, now)?;
         let (certificate, through) = match &shown {
             Shown::Own(certificate) => {
                 self.check_connection(certificate, now)?;
@@ -117,7 +109,6 @@ impl RequirePeer {
     fn shown<'a>(
         &self,
         parts: &request::Parts,
-        forwarded: Option<ForwardedCertificates>,
         exchange: &'a Exchange,
         now: UnixTime,
     ) -> Result<Shown<'a>, Refusal> {
@@ -129,8 +120,9 @@ impl RequirePeer {
                 self.check_connection(proxy, now)?;
                 self.check_holds(proxy, false, now)?;
             }
-            let headers = forwarded.map(|forwarded| forwarded.0).unwrap_or_default();
-            let certificate = handed_on(proxies.header(), verified, &headers, now)?;
+            let none = HeaderMap::new();
+            let headers = exchange.forwarded_certificates().map_or(&none, |forwarded| &forwarded.0);
+            let certificate = handed_on(proxies.header(), verified, headers, now)?;
             return Ok(Shown::HandedOn { certificate, proxy: own });
         }
         own.map(Shown::Own).ok_or_else(|| missing(exchange))

@@ -1,4 +1,5 @@
 use super::{Exchange, PeerFacts};
+use crate::exchange::forwarded::ForwardedCertificates;
 use crate::principal::{PlanName, Principal, TlsConnection, Workload};
 use crate::refusal::Refusal;
 
@@ -14,6 +15,17 @@ impl Exchange {
     /// The TLS connection that the request came over, if it came over one.
     pub fn tls(&self) -> Option<&TlsConnection> {
         self.0.tls.get()
+    }
+
+    /// Keeps what came in headers about certificates, for a layer that knows which proxy to believe. Only the first counts: a
+    /// second layer finds nothing in the headers.
+    pub(in crate::exchange) fn put_aside(&self, forwarded: ForwardedCertificates) {
+        self.0.forwarded.get_or_init(|| Box::new(forwarded));
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn forwarded_certificates(&self) -> Option<&ForwardedCertificates> {
+        self.0.forwarded.get().map(|forwarded| &**forwarded)
     }
 
     /// The certificate that counts, once it was verified: behind a proxy, the one that the proxy hands on.
