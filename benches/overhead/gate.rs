@@ -105,14 +105,14 @@ fn in_the_process() -> (f64, f64, f64) {
     (warm - alone, warm, rounds.fold(f64::INFINITY, f64::min))
 }
 
-/// Where a request costs what it costs in a server: CPU time of the server's threads, bare and behind the gate.
+/// Where a request costs what it costs in a server that is busy: CPU time of the server's threads, bare and behind the gate.
 fn behind_a_socket() -> (f64, f64) {
     let issuer = Issuer::new("https://issuer.test");
     let credential = bearer(&issuer, "alice");
     let (gate, audit) = everything_on(&issuer);
     let bare = serve("bare", bare().into_make_service());
     let gated = serve("gated", gate.protect(guarded()).into_make_service_with_connect_info());
-    let (mut bare, mut gated) = (Client::of(bare, None), Client::of(gated, Some(&credential)));
+    let (mut bare, mut gated) = (Clients::of(bare, None), Clients::of(gated, Some(&credential)));
     best_of_both(
         || cpu(REQUESTS, &["bare"], &audit, || bare.ask()),
         || cpu(REQUESTS, &["gated", "portcullis-audi"], &audit, || gated.ask()),
@@ -147,29 +147,41 @@ where
     address.recv().expect("the server starts")
 }
 
-/// Asks again and again on one connection.
-struct Client {
-    stream: TcpStream,
+/// Ask on several connections at once, again and again, as the budget was set: a server that waits for each request has
+/// forgotten by then where everything is.
+struct Clients {
+    streams: Vec<TcpStream>,
     request: String,
     answer: Vec<u8>,
+    /// Whose answer is read next, and who asks again then.
+    turn: usize,
 }
 
-impl Client {
+const CONNECTIONS: usize = 16;
+
+impl Clients {
     fn of(address: SocketAddr, credential: Option<&str>) -> Self {
         let body = chat_body();
         let authorization = credential.map(|value| format!("authorization: {value}\r\n")).unwrap_or_default();
         let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\naccept: */*\r\n";
         let request = format!("{head}{authorization}content-length: {}\r\n\r\n{body}", body.len());
-        let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_nodelay(true).expect("a TCP stream");
-        Self { stream, request, answer: vec![0; 64 * 1024] }
+        let connect = || {
+            let mut stream = TcpStream::connect(address).expect("the server listens");
+            stream.set_nodelay(true).expect("a TCP stream");
+            stream.write_all(request.as_bytes()).expect("the server reads");
+            stream
+        };
+        let streams = (0..CONNECTIONS).map(|_| connect()).collect();
+        Self { streams, request, answer: vec![0; 64 * 1024], turn: 0 }
     }
 
     fn ask(&mut self) {
-        self.stream.write_all(self.request.as_bytes()).expect("the server reads");
-        let read = self.stream.read(&mut self.answer).expect("the server answers");
+        let stream = &mut self.streams[self.turn];
+        self.turn = (self.turn + 1) % CONNECTIONS;
+        let read = stream.read(&mut self.answer).expect("the server answers");
         let answer = &self.answer[..read];
         assert!(answer.starts_with(b"HTTP/1.1 200 OK\r\n") && answer.ends_with(b"}"));
+        stream.write_all(self.request.as_bytes()).expect("the server reads");
     }
 }
 
