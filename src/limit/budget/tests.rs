@@ -355,3 +355,41 @@ fn a_key_takes_at_most_150_bytes_however_many_there_are() {
         assert!(store.keys() == keys as usize && each <= 150, "{each} bytes at {keys} keys");
     }
 }
+
+#[test]
+fn every_limit_of_a_newcomer_is_charged_while_the_store_grows() {
+    let store = MemoryBudgetStore::builder().keys_per_plan(1_000).build();
+    let limits = [Per::Second, Per::Minute, Per::Hour, Per::Day]
+        .map(|per| store.open("free", &Limit::requests(10, per)).unwrap());
+    let left = |who: u32, amount: [u64; 4]| {
+        let person = holder(&store, &who.to_string());
+        let charges = limits.iter().zip(amount).map(|(limit, amount)| limit.charge(person, amount));
+        let decision = reserve(&store, charges, SECOND);
+        assert_eq!(decision.denial, None);
+        decision.charges.iter().map(|charge| charge.level().left).collect::<Vec<_>>()
+    };
+    for who in 0..250 {
+        assert_eq!(left(who, [1, 2, 3, 4]), [9, 8, 7, 6], "{who}");
+    }
+    for who in 0..250 {
+        assert_eq!(left(who, [0; 4]), [9, 8, 7, 6], "{who}");
+    }
+}
+
+#[test]
+fn holders_that_come_and_go_take_little_more() {
+    for in_use in [1_000u32, 7_000, 20_000] {
+        let store = MemoryBudgetStore::default();
+        let budget = store.open("free", &Limit::requests(1, Per::Second)).unwrap();
+        for i in 0..4 * in_use {
+            let now = SECOND * i / in_use;
+            let taken = reserve(&store, [budget.charge(holder(&store, &i.to_string()), 1)], now).charges;
+            settle(&store, taken, 1, now);
+        }
+        let (keys, each) = (store.keys(), store.allocated() / store.keys());
+        assert!(
+            each <= 150 && keys < 2 * in_use as usize,
+            "{each} bytes for each of {keys} keys, for {in_use} in use"
+        );
+    }
+}
