@@ -104,6 +104,7 @@
 //! | `metrics` | | counters and a histogram through the `metrics` facade |
 //! | `tls` | | client certificates of machines and people, a TLS acceptor and server, TLS for calls to others |
 //! | `spiffe` | | identity and roots from a SPIFFE agent, as they change (brings `tls`) |
+//! | `reqwest` | | reqwest's client beneath `delegate`, without redirects, proxies, cookies or headers of its own (brings `delegate`) |
 //! | `sts` | | an exchange of credentials (RFC 8693), for those whose identity provider has none |
 //! | `testing` | | `Issuer`, `CertificateAuthority`, `FakeClock`, `as_principal`, the conformance suite for layers |
 //! | `full` | | all of them |

@@ -47,6 +47,7 @@ pub(crate) fn outbound(report: &mut Report) {
         .revocations(revocations)
         .build()
         .expect("the layer is complete");
+    // Its SHA-256 is worked out once: in a gate, when the credential is verified.
     let presented = PresentedCredential::new(bearer(&issuer, "alice").as_str().into());
     let credential = Credential::new(AuthenticationMethod::Jwt);
     let alice =

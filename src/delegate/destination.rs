@@ -9,12 +9,14 @@ use std::net::IpAddr;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Destinations(Vec<Origin>);
 
-/// One of them. Hosts are in lower case, without brackets.
+/// One of them, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Origin {
     encrypted: bool,
-    host: Box<str>,
-    port: u16,
+    /// With its port.
+    authority: Box<str>,
+    /// As it stands in `Host`, without the port that goes without saying (RFC 9110 §7.2).
+    header: HeaderValue,
 }
 
 impl Destinations {
@@ -49,43 +51,30 @@ impl Destinations {
     /// Addresses a call that may carry the credential to where its URI says, and nowhere else: clients keep a `Host` that is there, and
     /// behind one address many services may answer. An error says why it may not.
     pub(super) fn address(&self, parts: &mut request::Parts) -> Result<(), String> {
-        self.check(&parts.uri)?;
-        let host = host(&parts.uri).ok_or_else(|| "its host stands in no header".to_owned())?;
+        let host = self.find(&parts.uri)?.header.clone();
         parts.headers.insert(HOST, host);
         Ok(())
     }
 
-    fn check(&self, uri: &Uri) -> Result<(), String> {
-        let is_same = |origin: &Origin, host: &str, port| {
-            origin.port == port && host.trim_matches(['[', ']']).eq_ignore_ascii_case(&origin.host)
-        };
+    fn find(&self, uri: &Uri) -> Result<&Origin, String> {
         let Some(authority) = uri.authority() else { return Err("its URI is not absolute".to_owned()) };
-        if authority.as_str().contains('@') {
-            return Err("its URI holds a user name or a password".to_owned());
-        }
         let encrypted = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
             _ => return Err("its URI is neither of https nor of http".to_owned()),
         };
-        let port = authority.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
-        let mut all = self.0.iter().filter(|origin| origin.encrypted == encrypted);
-        match all.any(|origin| is_same(origin, authority.host(), port)) {
-            true => Ok(()),
-            false => Err(format!("{} is not one of its destinations", authority.as_str())),
-        }
+        // As it is written, with the usual port or without: nothing is read out of it that another could read otherwise.
+        let text = authority.as_str().as_bytes();
+        let is_it = |origin: &&Origin| {
+            origin.encrypted == encrypted
+                && (text.eq_ignore_ascii_case(origin.header.as_bytes())
+                    || text.eq_ignore_ascii_case(origin.authority.as_bytes()))
+        };
+        self.0.iter().find(is_it).ok_or_else(|| match text.contains(&b'@') {
+            true => "its URI holds a user name or a password".to_owned(),
+            false => format!("{authority} is not one of its destinations"),
+        })
     }
-}
-
-/// The authority as `Host` has it, without the port that goes without saying (RFC 9110 §7.2).
-fn host(uri: &Uri) -> Option<HeaderValue> {
-    let authority = uri.authority()?;
-    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-    let text = match authority.port_u16() {
-        Some(port) if port != usual => authority.as_str(),
-        _ => authority.host(),
-    };
-    HeaderValue::from_str(text).ok()
 }
 
 impl Origin {
@@ -105,19 +94,20 @@ impl Origin {
         if !encrypted && !loopback {
             return Err("without encryption only this machine is called; write https://");
         }
-        let port = authority.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
-        Ok(Self { encrypted, host: host.into(), port })
+        let usual = if encrypted { 443 } else { 80 };
+        let port = authority.port_u16().unwrap_or(usual);
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        let authority = format!("{host}:{port}");
+        let header = HeaderValue::from_str(if port == usual { &host } else { &authority });
+        let header = header.map_err(|_| "its host stands in no header")?;
+        Ok(Self { encrypted, authority: authority.into(), header })
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { encrypted, host, port } = self;
-        let scheme = if *encrypted { "https" } else { "http" };
-        match host.contains(':') {
-            true => write!(f, "{scheme}://[{host}]:{port}"),
-            false => write!(f, "{scheme}://{host}:{port}"),
-        }
+        let scheme = if self.encrypted { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
     }
 }
 

@@ -71,8 +71,14 @@ pub(super) fn strip_credentials(headers: &mut HeaderMap) {
 
 /// Whether it carries a credential, however it is written: some servers read `_` as `-`.
 pub(crate) fn is_credential(name: &HeaderName) -> bool {
-    let name = name.as_str().replace('_', "-");
-    CREDENTIALS.contains(&&*name) || FAMILIES.iter().any(|family| name.starts_with(family))
+    let name = name.as_str().as_bytes();
+    let is_same = |known: &&str| name.len() == known.len() && begins(name, known);
+    CREDENTIALS.iter().any(is_same) || FAMILIES.iter().any(|family| begins(name, family))
+}
+
+fn begins(name: &[u8], known: &str) -> bool {
+    let is_same = |(byte, known): (&u8, u8)| *byte == known || (*byte == b'_' && known == b'-');
+    name.len() >= known.len() && name.iter().zip(known.bytes()).all(is_same)
 }
 
 /// What belongs to one connection alone: what RFC 9110 §7.6.1 names, and what `Connection` names.
@@ -85,6 +91,7 @@ pub(crate) fn of_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     own.map(HeaderName::from_static).into_iter().chain(listed).collect()
 }
 
-fn is_neutral(name: &str) -> bool {
+/// Whether it says what a request is, and nothing of who asks; by its name in lower case.
+pub(super) fn is_neutral(name: &str) -> bool {
     name.starts_with("content-") || NEUTRAL.contains(&name)
 }

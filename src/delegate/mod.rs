@@ -62,21 +62,8 @@
 //! ```
 //!
 //! # With reqwest
-//! reqwest's client is a tower service of its own request type. Five lines make it one of [`http::Request`]; there is no adapter here,
-//! because it would bring some thirty crates for these lines:
-//! ```no_run
-//! # use portcullis::delegate::ActOnBehalfLayer;
-//! # use tower::Layer;
-//! # fn wrap(on_behalf: ActOnBehalfLayer) -> Result<impl tower::Service<http::Request<reqwest::Body>>, reqwest::Error> {
-//! let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
-//! let client = tower::service_fn(move |request: http::Request<reqwest::Body>| {
-//!     let client = client.clone();
-//!     async move { client.execute(request.try_into()?).await.map(http::Response::<reqwest::Body>::from) }
-//! });
-//! let vectors = on_behalf.layer(client);
-//! # Ok(vectors)
-//! # }
-//! ```
+//! Its client follows redirects, and knows of cookies, proxies and headers of its own that no layer would see.
+//! `reqwest::ReqwestClient` (feature `reqwest`) takes all that from it, and is a service of [`http::Request`].
 
 mod answer;
 mod caller;
@@ -91,6 +78,9 @@ mod said;
 mod secret;
 mod service;
 mod source;
+
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 
 pub use caller::OnBehalfOf;
 pub use error::{DelegateError, DelegateErrorKind, OutboundError};

@@ -32,41 +32,50 @@ pub(super) struct Obtainer {
     pub(super) clock: SharedClock,
 }
 
-/// Whose credential it is, and for what another one is asked: by the hash of both.
-pub(super) struct Asking {
-    principal: Principal,
+/// A call that may be made, and for what a credential is asked for it.
+pub(super) struct Admitted {
+    /// The hash of the caller's credential and the scopes, under which what is issued is remembered.
+    pub(super) fingerprint: Fingerprint,
     scope: Arc<str>,
-    fingerprint: Fingerprint,
 }
 
-impl Asking {
-    /// Under which its answer is remembered.
-    pub(super) fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+/// The same, with whose credential it is.
+pub(super) struct Asking {
+    principal: Principal,
+    admitted: Admitted,
+}
+
+impl Admitted {
+    pub(super) fn of(self, caller: &OnBehalfOf) -> Asking {
+        Asking { principal: caller.principal().clone(), admitted: self }
     }
 }
 
 impl Obtainer {
-    /// Who asks, if a call may be made for that principal now.
-    pub(super) fn admit(&self, caller: Option<&OnBehalfOf>) -> Result<Asking, Refusal> {
+    /// The refusal of a call that is for nobody.
+    pub(super) fn for_nobody(&self) -> Refusal {
         let hop = &self.wanted.hop;
-        let Some(caller) = caller else {
-            return Err(Refusal::misconfigured(format!(
-                "a call to {hop} for nobody: put the OnBehalfOf or the Principal of the request into its extensions"
-            )));
-        };
-        let principal = caller.principal();
+        Refusal::misconfigured(format!(
+            "a call to {hop} for nobody: put the OnBehalfOf or the Principal of the request into its extensions"
+        ))
+    }
+
+    /// Whether a call may be made for that principal now.
+    pub(super) fn admit(&self, principal: &Principal) -> Result<Admitted, Refusal> {
         let Some(presented) = principal.presented() else { return Err(self.nothing_to_exchange(principal)) };
         let scope = self.wanted.scope_for(principal)?;
-        let fingerprint = Fingerprint::of_question(presented.expose_secret(), &scope);
-        let asking = Asking { principal: principal.clone(), scope, fingerprint };
-        self.check_revocation(&asking)?;
-        Ok(asking)
+        // For all the scopes there is one question about each credential.
+        let fingerprint = match Arc::ptr_eq(&scope, &self.wanted.scope) {
+            true => Fingerprint::of_sha256(presented.sha256()),
+            false => Fingerprint::of_question(presented.expose_secret(), &scope),
+        };
+        self.check_revocation(principal, &fingerprint)?;
+        Ok(Admitted { fingerprint, scope })
     }
 
     /// What is remembered for that caller.
-    pub(super) fn recall(&self, asking: &Asking) -> Option<Arc<HeaderValue>> {
-        self.issued.find(&asking.fingerprint, self.clock.elapsed())
+    pub(super) fn recall(&self, fingerprint: &Fingerprint) -> Option<Arc<HeaderValue>> {
+        self.issued.find(fingerprint, self.clock.elapsed())
     }
 
     /// Drops what was issued: the next service does not take it.
@@ -76,29 +85,29 @@ impl Obtainer {
 
     /// Exchanges the caller's credential, or waits for it if somebody is doing so.
     pub(super) async fn obtain(&self, asking: Asking) -> Result<Arc<HeaderValue>, Refusal> {
-        let issued = self.flights.join(asking.fingerprint, || self.ask(&asking)).await?;
+        let fingerprint = asking.admitted.fingerprint;
+        let issued = self.flights.join(fingerprint, || self.ask(&asking)).await?;
         // Much can happen meanwhile.
-        self.check_revocation(&asking)?;
+        self.check_revocation(&asking.principal, &fingerprint)?;
         Ok(issued)
     }
 
     async fn ask(&self, asking: &Asking) -> Result<Arc<HeaderValue>, Refusal> {
+        let Asking { principal, admitted: Admitted { fingerprint, scope } } = asking;
         let Wanted { hop, audience, .. } = &self.wanted;
         // Who waited for this flight's turn may find what the one before it brought.
-        if let Some(issued) = self.recall(asking) {
+        if let Some(issued) = self.recall(fingerprint) {
             return Ok(issued);
         }
         let Ok(_room) = self.room.try_acquire() else {
             return Err(answer::unavailable(hop).cause(format!("{AT_ONCE} exchanges are under way already")));
         };
-        let Some(presented) = asking.principal.presented() else {
-            return Err(self.nothing_to_exchange(&asking.principal));
-        };
+        let Some(presented) = principal.presented() else { return Err(self.nothing_to_exchange(principal)) };
         let question = Question {
             wanted: &self.wanted,
             credential: presented.expose_secret(),
-            subject: asking.principal.subject().map(Subject::id),
-            scope: &asking.scope,
+            subject: principal.subject().map(Subject::id),
+            scope,
         };
         let request = self.exchange.request(&self.endpoint, &question, self.clock.now());
         let request = request.ok_or_else(|| {
@@ -115,23 +124,22 @@ impl Obtainer {
         let issued = Arc::new(header);
         if let Some(lifetime) = lifetime {
             // Never longer than the credential that it was made of.
-            let ends = asking.principal.credential().expires_at();
+            let ends = principal.credential().expires_at();
             let lifetime = ends.map_or(lifetime, |ends| lifetime.min(ends.saturating_since(now)));
             let elapsed = self.clock.elapsed();
             let until = elapsed.saturating_add(lifetime.saturating_sub(MARGIN.min(lifetime / 4)));
             let bytes = OVERHEAD + issued.len();
-            self.issued.remember(asking.fingerprint, Arc::clone(&issued), bytes, elapsed, until);
+            self.issued.remember(*fingerprint, Arc::clone(&issued), bytes, elapsed, until);
         }
         Ok(issued)
     }
 
-    fn check_revocation(&self, asking: &Asking) -> Result<(), Refusal> {
-        let principal = &asking.principal;
+    fn check_revocation(&self, principal: &Principal, fingerprint: &Fingerprint) -> Result<(), Refusal> {
         let of_machine = |workload: &Workload| self.revocations.find(workload.certificate());
         let by =
             self.revocations.find_principal(principal).or_else(|| principal.workload().and_then(of_machine));
         let Some(by) = by else { return Ok(()) };
-        self.issued.forget(&asking.fingerprint);
+        self.issued.forget(fingerprint);
         let hop = &self.wanted.hop;
         Err(Refusal::new(RefusalKind::CredentialEnded, "the credential was revoked")
             .cause(format!("a call to {hop} for a caller who was revoked, by {by}"))

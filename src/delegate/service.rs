@@ -56,35 +56,34 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let found = OnBehalfOf::take(&mut parts);
-        let caller = self.caller.clone().or(found);
+        let caller = self.caller.as_ref().or(found.as_ref());
         let Inner { obtainer, destinations } = &*self.shared;
-        let hop = Arc::clone(&obtainer.wanted.hop);
-        let exchange = caller.as_ref().and_then(|caller| caller.exchange().cloned());
-        let note = CallNote::begin(exchange, CallFacts::new(Arc::clone(&hop)));
+        let hop = &obtainer.wanted.hop;
+        let exchange = caller.and_then(|caller| caller.exchange().cloned());
+        let note = CallNote::begin(exchange, CallFacts::new(Arc::clone(hop)));
         // Whatever comes of it, the caller's own credential does not go on.
         headers::strip_credentials(&mut parts.headers);
-        let admitted = match destinations.address(&mut parts) {
-            Ok(()) => obtainer.admit(caller.as_ref()),
-            Err(why) => Err(elsewhere(&hop, &why)),
+        let admitted = match (destinations.address(&mut parts), caller) {
+            (Err(why), _) => Err(elsewhere(hop, &why)),
+            (Ok(()), None) => Err(obtainer.for_nobody()),
+            (Ok(()), Some(caller)) => obtainer.admit(caller.principal()).map(|admitted| (caller, admitted)),
         };
         let mut shown = None;
         let phase = match admitted {
             Err(refusal) => Phase::Refused { refusal },
-            Ok(asking) => {
-                if let Some(caller) = &caller {
-                    caller.propagate(&mut parts);
-                }
-                shown = Some(asking.fingerprint());
-                if let Some(issued) = obtainer.recall(&asking) {
+            Ok((caller, admitted)) => {
+                caller.propagate(&mut parts);
+                shown = Some(admitted.fingerprint);
+                if let Some(issued) = obtainer.recall(&admitted.fingerprint) {
                     note.note(|call| call.credential = Some("remembered"));
                     Phase::Calling { answer: self.inner.call(bearing(parts, body, &issued)) }
                 } else {
                     // The instance that was polled ready goes with the future; its clone waits for the next request.
                     let clone = self.inner.clone();
                     let service = std::mem::replace(&mut self.inner, clone);
-                    let shared = Arc::clone(&self.shared);
+                    let (shared, asking) = (Arc::clone(&self.shared), admitted.of(caller));
                     let issued = Box::pin(async move { shared.obtainer.obtain(asking).await });
-                    Phase::Obtaining { issued, waiting: Some((service, parts, body)) }
+                    Phase::Obtaining { issued, waiting: Some(Box::new((service, parts, body))) }
                 }
             }
         };
@@ -119,7 +118,7 @@ pin_project! {
 pin_project! {
     #[project = PhaseProjection]
     enum Phase<S, B, F> {
-        Obtaining { issued: Obtaining, waiting: Option<(S, request::Parts, B)> },
+        Obtaining { issued: Obtaining, waiting: Option<Box<(S, request::Parts, B)>> },
         Calling { #[pin] answer: F },
         Refused { refusal: Refusal },
     }
@@ -138,7 +137,8 @@ where
                 PhaseProjection::Obtaining { issued, waiting } => match ready!(issued.as_mut().poll(cx)) {
                     Ok(issued) => {
                         this.note.note(|call| call.credential = Some("exchanged"));
-                        let (mut service, parts, body) = waiting.take().expect("a credential is had once");
+                        let waiting = waiting.take().expect("a credential is had once");
+                        let (mut service, parts, body) = *waiting;
                         Phase::Calling { answer: service.call(bearing(parts, body, &issued)) }
                     }
                     Err(refusal) => Phase::Refused { refusal },

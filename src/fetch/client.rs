@@ -1,4 +1,5 @@
 use super::connect::Connector;
+use super::error::chain;
 use super::within::Within;
 use super::{Fetch, FetchError, FetchErrorKind, Fetching, HttpsClientBuilder};
 use crate::clock::SharedClock;
@@ -143,16 +144,4 @@ pub(crate) fn failure(error: &legacy::Error) -> FetchError {
         true => FetchErrorKind::Connect(chain(error)).into(),
         false => FetchErrorKind::Protocol(chain(error)).into(),
     }
-}
-
-/// An error and what lies behind it, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        next = error.source();
-    }
-    text
 }

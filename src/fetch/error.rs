@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -13,6 +14,23 @@ pub struct FetchError {
 impl From<FetchErrorKind> for FetchError {
     fn from(kind: FetchErrorKind) -> Self {
         Self { kind }
+    }
+}
+
+impl FetchErrorKind {
+    /// Whether nothing of the request was sent: it may not be, or no connection came about.
+    #[cfg(feature = "forward")]
+    pub(crate) fn is_unsent(&self) -> bool {
+        match self {
+            Self::Setting { .. }
+            | Self::Url(_)
+            | Self::NotPublic { .. }
+            | Self::NotLoopback { .. }
+            | Self::Resolve { .. }
+            | Self::Connect(_)
+            | Self::ConnectTimeout(_) => true,
+            Self::Timeout(_) | Self::TooLarge { .. } | Self::Encoded | Self::Protocol(_) => false,
+        }
     }
 }
 
@@ -72,4 +90,16 @@ pub enum FetchErrorKind {
     /// What came is no answer in HTTP, or it broke off.
     #[error("no HTTP answer: {0}")]
     Protocol(String),
+}
+
+/// An error and what lies behind it, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        next = error.source();
+    }
+    text
 }

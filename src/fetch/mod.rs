@@ -46,6 +46,8 @@ pub use builder::HttpsClientBuilder;
 pub use client::HttpsClient;
 #[cfg(feature = "forward")]
 pub(crate) use client::{StreamingClient, failure};
+#[cfg(feature = "reqwest")]
+pub(crate) use error::chain;
 pub use error::{FetchError, FetchErrorKind};
 pub(crate) use flight::SingleFlight;
 

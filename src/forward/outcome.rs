@@ -32,16 +32,17 @@ pub(super) fn judge(hop: &str, mut response: Response<Incoming>) -> Result<Respo
     }
 }
 
-/// The refusal when there was no answer.
+/// The refusal when there was no answer. What never went out is charged to nobody.
 pub(super) fn none(hop: &str, error: OutboundError<legacy::Error>) -> Refusal {
     match error {
-        OutboundError::Refused(refusal) => refusal,
+        OutboundError::Refused(refusal) => refusal.uncharged(),
         OutboundError::Failed { error, .. } => {
             let error = failure(&error);
             let refusal = match error.kind {
                 FetchErrorKind::Timeout(_) | FetchErrorKind::ConnectTimeout(_) => late(),
                 _ => failed(),
             };
+            let refusal = if error.kind.is_unsent() { refusal.uncharged() } else { refusal };
             refusal.cause(format!("{hop} was not reached: {error}"))
         }
     }

@@ -20,7 +20,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_service::Service;
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -80,11 +80,8 @@ impl Inner {
         request: Request<OutboundBody>,
         exchange: &Exchange,
     ) -> Result<Response<ForwardBody>, Refusal> {
-        checked(exchange)?;
         let hop = &*self.hop;
-        let place = Arc::clone(&self.room).try_acquire_owned().map_err(|_| outcome::no_room(hop))?;
-        let (parts, body) = request.into_parts();
-        let request = Request::from_parts(head::outbound(self, parts, exchange)?, body);
+        let (place, request) = self.begin(request, exchange).map_err(Refusal::uncharged)?;
         let mut too_late = exchange.clock().sleep(self.head);
         // A client of this kind is always ready.
         let mut answer = pin!(self.client.clone().call(request));
@@ -97,6 +94,19 @@ impl Inner {
         let response = outcome::judge(hop, answered.await?)?;
         let clock = exchange.clock().clone();
         Ok(response.map(|body| ForwardBody::upstream(body, self.silence, clock, place)))
+    }
+
+    /// A place among the requests at once, and the request that goes on.
+    fn begin(
+        &self,
+        request: Request<OutboundBody>,
+        exchange: &Exchange,
+    ) -> Result<(OwnedSemaphorePermit, Request<OutboundBody>), Refusal> {
+        checked(exchange)?;
+        let place = Arc::clone(&self.room).try_acquire_owned();
+        let place = place.map_err(|_| outcome::no_room(&self.hop))?;
+        let (parts, body) = request.into_parts();
+        Ok((place, Request::from_parts(head::outbound(self, parts, exchange)?, body)))
     }
 }
 

@@ -25,11 +25,22 @@ impl Fingerprint {
         Self(bytes)
     }
 
+    /// The SHA-256 itself.
+    pub(crate) fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
+    /// That of a credential whose SHA-256 is known.
+    #[cfg(feature = "delegate")]
+    pub(crate) fn of_sha256(bytes: &[u8; 32]) -> Self {
+        Self(*bytes)
+    }
+
     /// That of a credential together with what is asked about it.
     #[cfg(feature = "delegate")]
     pub(crate) fn of_question(credential: &str, question: &str) -> Self {
         let mut context = Context::new(&SHA256);
-        // The length in front keeps one pair from reading as another.
+        // The length in front keeps one pair from reading as another, or as a credential alone, which holds no zeros.
         context.update(&(question.len() as u64).to_le_bytes());
         context.update(question.as_bytes());
         context.update(credential.as_bytes());

@@ -149,7 +149,7 @@ impl Judge {
         exchange: &Exchange,
     ) -> Decision {
         let owner = owner.map_err(|error| self.challenges.invalid(&error))?;
-        self.accept(owner, &Confirmation::default(), CredentialFacts::default(), shown, exchange)
+        self.accept(owner, &Confirmation::default(), CredentialFacts::default(), shown, None, exchange)
     }
 
     #[cfg(feature = "fetch")]
@@ -178,11 +178,11 @@ impl Judge {
             _ => self.failed(self.challenges.invalid(&error), exchange),
         })?;
         let facts = CredentialFacts { remembered, ..CredentialFacts::default() };
-        self.accept(&accepted.principal, &accepted.confirmation, facts, shown, exchange)
+        self.accept(&accepted.principal, &accepted.confirmation, facts, shown, None, exchange)
     }
 
     fn jwt(&self, held: Result<Held, JwtError>, shown: &Shown<'_>, exchange: &Exchange) -> Decision {
-        let Held { verified, remembered } = match held {
+        let Held { verified, sha256, remembered } = match held {
             Ok(held) => held,
             // That it has expired is known only of one that was good once.
             Err(error) if error.kind == JwtErrorKind::Expired => return Err(self.challenges.invalid(&error)),
@@ -194,16 +194,17 @@ impl Judge {
             remembered,
             ..CredentialFacts::default()
         };
-        self.accept(&verified.principal, &verified.confirmation(), facts, shown, exchange)
+        self.accept(&verified.principal, &verified.confirmation(), facts, shown, Some(sha256), exchange)
     }
 
-    /// Lets in whom a credential names, if its bearer is the one that it was made for.
+    /// Lets in whom a credential names, if its bearer is the one that it was made for. `sha256` is the credential's, where it is known.
     fn accept(
         &self,
         principal: &Principal,
         confirmation: &Confirmation,
         mut facts: CredentialFacts,
         shown: &Shown<'_>,
+        sha256: Option<[u8; 32]>,
         exchange: &Exchange,
     ) -> Decision {
         self.check_revocation(principal)?;
@@ -212,7 +213,7 @@ impl Judge {
         let mut principal = self.check_actors(principal, exchange)?;
         // Nobody exchanges a static key.
         if self.keep_credential && principal.credential().method() != AuthenticationMethod::ApiKey {
-            principal = principal.presenting(shown.credential());
+            principal = principal.presenting(shown.credential(), sha256);
         }
         exchange.set_principal(principal)?;
         exchange.record(|record| record.credential = Some(facts));

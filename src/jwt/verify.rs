@@ -44,6 +44,8 @@ pub(super) struct Verified {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) verified: Arc<Verified>,
+    /// Of the credential.
+    pub(super) sha256: [u8; 32],
     /// Whether it had been verified before.
     pub(super) remembered: bool,
 }
@@ -134,7 +136,7 @@ impl Verifier {
         let credential = verified.principal.credential();
         match keys.select(credential.key_id(), verified.algorithm) {
             Ok(key) if credential.key_thumbprint() == Some(key.thumbprint().as_bytes()) => {
-                Some(Ok(Held { verified, remembered: true }))
+                Some(Ok(Held { verified, sha256: fingerprint.bytes(), remembered: true }))
             }
             // Its key is gone: from now on it is a credential like any other, checked from the start.
             _ => {
@@ -145,12 +147,12 @@ impl Verifier {
     }
 
     fn hold(&self, fingerprint: Fingerprint, verified: Verified) -> Held {
-        let verified = Arc::new(verified);
+        let (verified, sha256) = (Arc::new(verified), fingerprint.bytes());
         let now = self.clock.elapsed();
         let left = verified.good_until.saturating_since(self.times().latest);
         let forget_at = now.saturating_add(left.min(self.remember_for));
         self.seen.remember(fingerprint, Arc::clone(&verified), verified.bytes(), now, forget_at);
-        Held { verified, remembered: false }
+        Held { verified, sha256, remembered: false }
     }
 
     fn verify(&self, credential: &str) -> Result<Verified, Failure> {

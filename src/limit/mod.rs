@@ -6,7 +6,8 @@
 //!    before the body is read.
 //! 3. [`LimitUsageLayer`] reserves the estimated input and the output cap of every candidate before the handler runs, and
 //!    settles when the answer is over: at the server's count where it is whole, else at what was generated. A client that
-//!    leaves pays what was used so far; once the handler ran, that is the input at least.
+//!    leaves pays what was used so far; once the handler ran, that is the input at least, unless it refuses and says that nothing was done
+//!    ([`Refusal::uncharged`](crate::refusal::Refusal::uncharged)).
 //! 4. All limits of a request are taken or none. What a limit refuses counts against no limit; what anything else refuses
 //!    (a malformed body, blocked content) stays counted, or probing would be free.
 //! 5. More used than reserved is debt, which only time pays. A request that is larger than a limit is refused as one that

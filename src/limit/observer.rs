@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::budget::Reservation;
 use super::limits::Limits;
-use crate::exchange::{AnswerObserver, End, Exchange, Ran, Record, Stage};
+use crate::exchange::{AnswerObserver, End, Exchange, Ran, Stage};
 use crate::payload::{AnswerFacts, PayloadFacts};
 use crate::refusal::Refusal;
 
@@ -55,7 +55,7 @@ impl SettleUsage {
 
 impl AnswerObserver for SettleUsage {
     fn end(self: Box<Self>, end: End, facts: &AnswerFacts, exchange: &Exchange) {
-        let settled = if end == End::Refused && exchange.record(|record| handler_was_spared(record)) {
+        let settled = if end == End::Refused && is_free(exchange) {
             0
         } else if facts.unread {
             exchange.record(|record| record.usage.map_or(0, |usage| usage.reserved))
@@ -80,8 +80,9 @@ fn is_whole(facts: &AnswerFacts) -> bool {
     facts.finished && !facts.failed
 }
 
-/// Whether a step refused the request, so that the handler never saw it. An answer that was refused is one that the
-/// handler gave.
-fn handler_was_spared(record: &Record) -> bool {
-    record.ran.contains(&Ran::Refused)
+/// Whether nothing was used: a step refused the request, so that the handler never saw it, or the handler says so of the refusal that
+/// goes out. An answer that was refused is one that the handler gave.
+fn is_free(exchange: &Exchange) -> bool {
+    exchange.record(|record| record.ran.contains(&Ran::Refused))
+        || exchange.refusal().is_some_and(|refusal| refusal.is_uncharged())
 }

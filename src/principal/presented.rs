@@ -1,23 +1,38 @@
 use super::{Principal, PrincipalBuilder};
+use aws_lc_rs::digest::{SHA256, digest};
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The credential itself, as the caller presented it: kept only where this service acts on the caller's behalf further on. Cheap
 /// to clone, wiped from memory with the last clone, and never in `Debug`.
 #[derive(Clone)]
-pub struct PresentedCredential(Arc<SecretString>);
+pub struct PresentedCredential(Arc<Inner>);
+
+struct Inner {
+    credential: SecretString,
+    sha256: OnceLock<[u8; 32]>,
+}
 
 impl PresentedCredential {
     /// Wraps a credential that was verified.
     pub fn new(credential: SecretString) -> Self {
-        Self(Arc::new(credential))
+        Self(Arc::new(Inner { credential, sha256: OnceLock::new() }))
+    }
+
+    /// The SHA-256 of the whole of it, worked out once: a name under which to remember something about it.
+    pub fn sha256(&self) -> &[u8; 32] {
+        self.0.sha256.get_or_init(|| {
+            let mut bytes = [0; 32];
+            bytes.copy_from_slice(digest(&SHA256, self.expose_secret().as_bytes()).as_ref());
+            bytes
+        })
     }
 }
 
 impl ExposeSecret<str> for PresentedCredential {
     fn expose_secret(&self) -> &str {
-        self.0.expose_secret()
+        self.0.credential.expose_secret()
     }
 }
 
@@ -33,9 +48,10 @@ impl Principal {
         self.presented.as_ref()
     }
 
-    /// The same principal, with the credential that it has presented.
-    pub(crate) fn presenting(mut self, credential: &str) -> Self {
-        self.presented = Some(PresentedCredential::new(credential.into()));
+    /// The same principal, with the credential that it has presented, and its SHA-256 where somebody has worked it out already.
+    pub(crate) fn presenting(mut self, credential: &str, sha256: Option<[u8; 32]>) -> Self {
+        let sha256 = sha256.map_or_else(OnceLock::new, OnceLock::from);
+        self.presented = Some(PresentedCredential(Arc::new(Inner { credential: credential.into(), sha256 })));
         self
     }
 

@@ -18,6 +18,7 @@ struct Inner {
     pointer: Option<String>,
     retry_after: Option<Duration>,
     headers: HeaderMap,
+    uncharged: bool,
 }
 
 impl Refusal {
@@ -31,6 +32,7 @@ impl Refusal {
             pointer: None,
             retry_after: None,
             headers: HeaderMap::new(),
+            uncharged: false,
         }))
     }
 
@@ -77,6 +79,20 @@ impl Refusal {
         })
     }
 
+    /// Says that nothing was done for the request that costs usage, and nothing will be: no model was asked, or none was reached. What the
+    /// caller's limits set aside for it is then given back in full, where this refusal is what goes out. It is for the handler to
+    /// know: by itself a handler that ran has used the request's input at least.
+    ///
+    /// ```
+    /// use portcullis::refusal::{Refusal, RefusalKind};
+    ///
+    /// let refusal = Refusal::new(RefusalKind::Unavailable, "the model is being replaced").uncharged();
+    /// assert!(refusal.is_uncharged());
+    /// ```
+    pub fn uncharged(self) -> Self {
+        self.with(|inner| inner.uncharged = true)
+    }
+
     /// What sort of refusal.
     pub fn kind(&self) -> RefusalKind {
         self.0.kind
@@ -100,6 +116,11 @@ impl Refusal {
     /// The place in the body that is meant.
     pub fn pointer(&self) -> Option<&str> {
         self.0.pointer.as_deref()
+    }
+
+    /// Whether nothing was done that costs usage.
+    pub fn is_uncharged(&self) -> bool {
+        self.0.uncharged
     }
 
     /// When to come again, in whole seconds.

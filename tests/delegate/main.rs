@@ -3,6 +3,8 @@
 
 mod addresses;
 mod answers;
+#[cfg(feature = "reqwest")]
+mod by_reqwest;
 mod calls;
 mod clients;
 mod narrowing;

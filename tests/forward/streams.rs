@@ -139,7 +139,8 @@ async fn no_more_requests_are_under_way_at_once_than_may_be() {
     let answer = world.ask(&world.chat(HELLO)).await;
     assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{answer}");
     assert!(answer.to_ascii_lowercase().contains("retry-after: 1\r\n"), "{answer}");
-    assert_eq!(world.record()["rule"], "forward:at_once");
+    let record = world.record();
+    assert_eq!((&record["rule"], &record["usage"]["settled"]), (&"forward:at_once".into(), &0.into()));
     upstream.go_on();
     assert!(read_message(&mut first, true).await.unwrap().starts_with("HTTP/1.1 200"));
     upstream.go_on();

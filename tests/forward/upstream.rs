@@ -1,11 +1,13 @@
 //! What an upstream's answers come to, and what the record says of the call.
 
-use crate::world::{ANSWER, HELLO, KEY, Upstream, World, credential, loopback, ok, price};
+use crate::world::{ANSWER, Act, HELLO, KEY, Upstream, World, credential, loopback, ok, price};
 use bytes::Bytes;
 use http::{HeaderName, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use portcullis::delegate::{Provider, ProviderCredentialLayer, RotatingSecret};
+use portcullis::fetch::{HttpsClient, HttpsClientBuilder};
 use portcullis::forward::Forward;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
@@ -56,16 +58,54 @@ async fn what_a_client_can_mend_comes_back_and_every_other_failure_is_a_refusal(
     }
 }
 
+/// An address where nobody listens.
+async fn not_there() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+/// To this machine, over TLS.
+fn encrypted() -> HttpsClientBuilder {
+    let roots = portcullis::testing::CertificateAuthority::new("ours").pem();
+    HttpsClient::builder().roots_pem(roots).internal_host("127.0.0.1")
+}
+
 #[tokio::test]
 async fn an_upstream_that_is_not_there_is_a_502_that_does_not_say_where() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let address = not_there().await;
     let world = World::with(&format!("http://{address}"), |forward| forward).await;
     let came = world.ask(&world.chat(HELLO)).await;
     assert!(came.starts_with("HTTP/1.1 502 Bad Gateway\r\n"), "{came}");
     assert!(!came.contains("127.0.0.1") && !came.contains(&address.port().to_string()), "{came}");
     assert!(world.record()["cause"].as_str().unwrap().contains("no connection"));
+}
+
+#[tokio::test]
+async fn what_never_reached_the_upstream_is_given_back_and_what_may_have_run_is_not() {
+    // Two thirds of a minute's budget, so that two of them do not fit.
+    let dear = HELLO.replacen('{', r#"{"max_tokens":650000,"#, 1);
+    let not_there = World::with(&format!("http://{}", not_there().await), |forward| forward).await;
+    let unlisted = HttpsClient::builder().loopback_only();
+    let unlisted = World::with("http://127.0.0.1:1", |forward| forward.connect_by(unlisted)).await;
+    let hangs_up = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", hangs_up.local_addr().unwrap());
+    tokio::spawn(async move { while hangs_up.accept().await.is_ok() {} });
+    let shakes_no_hands = World::with(&url, |forward| forward.connect_by(encrypted())).await;
+    for world in [not_there, unlisted, shakes_no_hands] {
+        for _ in 0..4 {
+            let came = world.ask(&world.chat(&dear)).await;
+            assert!(came.starts_with("HTTP/1.1 502 "), "{came}");
+            let record = world.record();
+            assert_eq!(record["usage"]["settled"], 0, "{record}");
+            assert!(record["usage"]["reserved"].as_u64().unwrap() > 650_000, "{record}");
+        }
+    }
+    let upstream = Upstream::start([Act::Close]).await;
+    let world = World::of(&upstream).await;
+    let came = world.ask(&world.chat(&dear)).await;
+    assert!(came.starts_with("HTTP/1.1 502 "), "{came}");
+    let record = world.record();
+    assert!(record["usage"]["settled"].as_u64().unwrap() > 0, "{record}");
+    assert_eq!(upstream.came().len(), 1, "a request went out");
 }
 
 #[tokio::test]
@@ -103,10 +143,9 @@ async fn without_a_gate_nothing_is_passed_on() {
 #[tokio::test]
 async fn an_address_inside_the_network_is_reached_only_if_it_is_listed() {
     let upstream = Upstream::answering(ok(ANSWER)).await;
-    let world = World::with(&upstream.url(), |forward| {
-        forward.connect_by(portcullis::fetch::HttpsClient::builder().loopback_only())
-    })
-    .await;
+    let world =
+        World::with(&upstream.url(), |forward| forward.connect_by(HttpsClient::builder().loopback_only()))
+            .await;
     let came = world.ask(&world.chat(HELLO)).await;
     assert!(came.starts_with("HTTP/1.1 502 "), "{came}");
     assert!(world.record()["cause"].as_str().unwrap().contains("list it as internal"));
@@ -118,16 +157,14 @@ async fn an_upstream_that_takes_the_connection_and_never_shakes_hands_is_given_u
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
     let limit = Duration::from_millis(100);
-    let rules = || {
-        let roots = portcullis::testing::CertificateAuthority::new("ours").pem();
-        portcullis::fetch::HttpsClient::builder().roots_pem(roots).internal_host("127.0.0.1")
-    };
-    let world = World::with(&url, |forward| forward.connect_by(rules()).connect_within(limit)).await;
+    let world = World::with(&url, |forward| forward.connect_by(encrypted()).connect_within(limit)).await;
     let request = world.chat(HELLO);
     let asked = tokio::time::timeout(Duration::from_secs(10), world.ask(&request));
     let came = asked.await.expect("nobody waits for a handshake for ever");
     assert!(came.starts_with("HTTP/1.1 504 Gateway Timeout\r\n"), "{came}");
-    assert!(world.record()["cause"].as_str().unwrap().contains("no connection within 100 ms"));
+    let record = world.record();
+    assert!(record["cause"].as_str().unwrap().contains("no connection within 100 ms"));
+    assert_eq!(record["usage"]["settled"], 0, "{record}");
     drop(listener);
 }
 

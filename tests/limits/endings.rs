@@ -38,6 +38,22 @@ async fn a_handler_that_breaks_off_or_answers_unreadably_has_used_what_it_used()
 }
 
 #[tokio::test]
+async fn a_handler_that_refuses_has_used_the_input_unless_it_says_that_nothing_was_done() {
+    let refusal = || Refusal::new(RefusalKind::Unavailable, "the model is away");
+    for (answer, settled) in [
+        (Answer::Refuses(refusal()), 8),
+        (Answer::Refuses(refusal().uncharged()), 0),
+        // What is sent counts, and not what was meant.
+        (Answer::ThinksBetter(refusal().uncharged()), 11),
+    ] {
+        let gate = Setup::new(Plan::new("free").usage(1_000, Per::Hour)).answering(answer).build();
+        gate.done(asking("ann", r#","max_tokens":900"#)).await;
+        assert_eq!(gate.settled(), settled);
+        assert_eq!(gate.usage_left("ann").await, 1_000 - settled as i64);
+    }
+}
+
+#[tokio::test]
 async fn more_used_than_reserved_is_debt_that_refuses_before_the_body_is_read() {
     let answer = Answer::Stream(&[PIECE, COUNT, DONE], Then::Ends);
     let gate = Setup::new(Plan::new("free").usage(20, Per::Minute)).answering(answer).build();

@@ -28,7 +28,7 @@ use portcullis::payload::dialect::OpenAiChat;
 use portcullis::principal::{
     AuthenticationMethod, Credential, PeerAddress, Principal, Subject, TlsConnection,
 };
-use portcullis::read::ReadPayloadLayer;
+use portcullis::read::{ReadPayloadLayer, RequestBody};
 use portcullis::refusal::{Refusal, RefusalKind};
 use portcullis::route::{Route, RouteTable};
 use portcullis::testing::FakeClock;
@@ -85,6 +85,10 @@ enum Answer {
     Whole(&'static str),
     Stream(&'static [&'static str], Then),
     Odd,
+    /// A refusal of the handler's own.
+    Refuses(Refusal),
+    /// The same, which the handler makes and does not send.
+    ThinksBetter(Refusal),
 }
 
 #[derive(Clone, Copy)]
@@ -116,11 +120,18 @@ impl Body for Pieces {
 }
 
 impl Answer {
-    fn response(&self) -> Response<Pieces> {
+    fn response(&self, exchange: &Exchange) -> Response<Pieces> {
         let (kind, pieces, then) = match self {
             Self::Whole(text) => ("application/json", vec![*text], Then::Ends),
             Self::Stream(events, then) => ("text/event-stream", events.to_vec(), *then),
             Self::Odd => ("image/png", vec!["PNG"], Then::Ends),
+            Self::Refuses(refusal) => {
+                return exchange.refuse(refusal.clone()).map(|_| Pieces(Vec::new(), Then::Ends));
+            }
+            Self::ThinksBetter(refusal) => {
+                exchange.refuse(refusal.clone());
+                ("application/json", vec![WHOLE], Then::Ends)
+            }
         };
         Response::builder()
             .header("content-type", kind)
@@ -181,9 +192,9 @@ impl Setup {
         ]);
         let handler = {
             let (answer, handled) = (self.answer, handled.clone());
-            service_fn(move |_| {
+            service_fn(move |request: Request<RequestBody>| {
                 handled.fetch_add(1, Ordering::SeqCst);
-                let response = answer.response();
+                let response = answer.response(request.extensions().get().unwrap());
                 async move { Ok::<_, Infallible>(response) }
             })
         };
