@@ -34,6 +34,8 @@ pub mod cedar;
 mod circumstances;
 mod device;
 mod enforce;
+#[cfg(any(feature = "authzen", feature = "cedar"))]
+mod kept;
 mod layer;
 pub mod models;
 mod observer;

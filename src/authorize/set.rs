@@ -162,18 +162,19 @@ impl Policies {
 
     /// The same, for one request: nothing that is read again meanwhile changes them.
     pub(super) fn as_of_now(&self) -> Cow<'_, Self> {
-        if self.all().all(|policy| policy.as_of_now().is_none()) {
-            return Cow::Borrowed(self);
-        }
-        let mut now = self.clone();
-        let live = now.live.iter_mut();
-        let shadows = now.shadows.iter_mut().map(|shadow| &mut Arc::make_mut(shadow).policy);
-        for policy in live.chain(shadows) {
+        let mut now: Option<Self> = None;
+        for (place, policy) in self.live.iter().enumerate() {
             if let Some(current) = policy.as_of_now() {
-                *policy = current;
+                now.get_or_insert_with(|| self.clone()).live[place] = current;
             }
         }
-        Cow::Owned(now)
+        for (place, shadow) in self.shadows.iter().enumerate() {
+            if let Some(current) = shadow.policy.as_of_now() {
+                let shadows = &mut now.get_or_insert_with(|| self.clone()).shadows;
+                Arc::make_mut(&mut shadows[place]).policy = current;
+            }
+        }
+        now.map_or(Cow::Borrowed(self), Cow::Owned)
     }
 
     /// Calls models by their one name. Those that are not listed keep theirs, and are refused behind the policies.

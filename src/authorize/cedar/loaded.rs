@@ -1,9 +1,12 @@
 use super::CedarFiles;
+use super::askers::{Asker, Askers, Who};
+use super::context::Circumstances;
 use super::model::{Shape, type_of};
 use super::store::{CedarStore, Given, Ruling};
 use crate::authorize::telling::check_claims;
 use crate::authorize::{AccessRequest, Decided, Policy, Resource, Verdict};
 use crate::exchange::RuleNames;
+use crate::principal::Principal;
 use crate::route::ResourceKind;
 use cedar_policy::{Context, EntityUid, Request};
 use std::sync::Arc;
@@ -14,16 +17,31 @@ pub(super) struct Loaded {
     pub(super) name: Arc<str>,
     pub(super) shape: Arc<Shape>,
     pub(super) files: Option<Arc<CedarFiles>>,
-    pub(super) store: Arc<CedarStore>,
+    pub(super) current: Arc<Current>,
+}
+
+/// What was read, and what was worked out from it since.
+#[derive(Debug)]
+pub(super) struct Current {
+    store: CedarStore,
+    circumstances: Circumstances,
+    askers: Askers,
+}
+
+impl Current {
+    pub(super) fn new(store: CedarStore) -> Self {
+        let circumstances = Circumstances::read_by(store.reads());
+        Self { store, circumstances, askers: Askers::default() }
+    }
 }
 
 /// A request without what it asks about.
 struct Asking<'a> {
-    store: &'a CedarStore,
+    current: &'a Current,
     shape: &'a Shape,
-    /// The principal first.
-    given: Vec<Given>,
-    who: EntityUid,
+    asker: Arc<Asker>,
+    /// What the principal is remembered by; `None` where a source is asked about it, which may say something else each time.
+    number: Option<u64>,
     action: EntityUid,
     context: Context,
 }
@@ -32,7 +50,7 @@ impl Loaded {
     fn judge(&self, request: &AccessRequest<'_>) -> Result<Verdict, String> {
         let things = request.resources.iter().filter(|thing| self.governs(&thing.kind));
         let route = Resource::new(ResourceKind::Route, request.route);
-        if let Err(verdict) = check_claims(request.principal, self.shape.pointers(self.store.reads())) {
+        if let Err(verdict) = check_claims(request.principal, self.shape.pointers(self.store().reads())) {
             return Ok(verdict);
         }
         let asking = self.asking(request)?;
@@ -61,11 +79,42 @@ impl Loaded {
     }
 
     fn asking(&self, request: &AccessRequest<'_>) -> Result<Asking<'_>, String> {
-        let (store, shape) = (&*self.store, &*self.shape);
-        let given = shape.principal(request.principal, store)?;
-        let who = given[0].entity.uid();
-        let context = shape.context(request, store.reads())?;
-        Ok(Asking { store, shape, given, who, action: shape.action(request), context })
+        let (current, shape) = (&*self.current, &*self.shape);
+        let (number, asker) = self.asker(request.principal)?;
+        let context = current.circumstances.of(request, &shape.zone)?;
+        Ok(Asking { current, shape, asker, number, action: shape.action(request.action), context })
+    }
+
+    fn asker(&self, principal: &Principal) -> Result<(Option<u64>, Arc<Asker>), String> {
+        let make = |who: &Who| self.shape.principal(who, &self.current.store);
+        let who = Who::of(principal);
+        if self.shape.source.is_some() {
+            return Ok((None, Arc::new(make(&who)?)));
+        }
+        let (number, asker) = self.current.askers.find(who, make)?;
+        Ok((Some(number), asker))
+    }
+
+    /// Refuses where no permit has a scope that takes this principal and this action.
+    fn judge_early(&self, request: &AccessRequest<'_>) -> Result<Option<Verdict>, String> {
+        // A source would be asked twice.
+        if self.shape.source.is_some() {
+            return Ok(None);
+        }
+        if let Err(verdict) = check_claims(request.principal, self.shape.pointers(self.store().reads())) {
+            return Ok(Some(verdict));
+        }
+        let (_, asker) = self.asker(request.principal)?;
+        if self.store().slices().may_permit(&asker.seen, &self.shape.action(request.action)) {
+            return Ok(None);
+        }
+        let cause =
+            format!("no Cedar policy permits {} to this principal, whatever the thing", request.action);
+        Ok(Some(Verdict::no_match().because(cause)))
+    }
+
+    fn store(&self) -> &CedarStore {
+        &self.current.store
     }
 }
 
@@ -74,11 +123,24 @@ impl Asking<'_> {
     fn about(&self, thing: &Resource<'_>) -> Result<Ruling, String> {
         let resource =
             self.shape.resource(thing).ok_or_else(|| format!("no entity can be made of {thing}"))?;
-        let mut given = self.given.clone();
-        let known = self.shape.ask(&resource)?;
-        given.extend(known.into_iter().filter(|one| one.entity.uid() != self.who));
-        let asked = Request::new(self.who.clone(), self.action.clone(), resource, self.context.clone(), None);
-        let ruling = self.store.decide(&asked.map_err(|error| error.to_string())?, &given);
+        let Self { current, asker, action, .. } = self;
+        let (name, context) = (asker.name.clone(), self.context.clone());
+        let asked = Request::new(name, action.clone(), resource.clone(), context, None)
+            .map_err(|error| error.to_string())?;
+        let ruling = match self.number {
+            Some(number) => {
+                let Asker { given, seen, reach, .. } = &**asker;
+                let (slice, reached) = current.store.choose(seen, reach, action, &resource, given);
+                let gather = |reached: &[usize]| current.store.gather(reached, given);
+                current.store.evaluate(&asked, &slice, &*current.askers.entities(number, reached, gather)?)
+            }
+            None => {
+                let known = self.shape.ask(&resource)?.into_iter();
+                let known = known.filter(|one| one.entity.uid() != asker.name);
+                let given: Vec<Given> = asker.given.iter().cloned().chain(known).collect();
+                current.store.decide(&asked, &given)
+            }
+        };
         if ruling.errors.is_empty() { Ok(ruling) } else { Err(ruling.errors.join("; ")) }
     }
 }
@@ -100,8 +162,12 @@ impl Policy for Loaded {
         self.judge(request).unwrap_or_else(Verdict::error).into()
     }
 
+    fn decide_early(&self, request: &AccessRequest<'_>) -> Option<Verdict> {
+        self.judge_early(request).unwrap_or_else(|error| Some(Verdict::error(error)))
+    }
+
     fn governs(&self, kind: &ResourceKind) -> bool {
-        type_of(kind).is_some_and(|wanted| self.store.has_type(&wanted))
+        type_of(kind).is_some_and(|wanted| self.store().has_type(&wanted))
     }
 
     fn claims(&self) -> Vec<Arc<str>> {
@@ -109,7 +175,7 @@ impl Policy for Loaded {
     }
 
     fn who(&self, action: &str, _: &str) -> Vec<String> {
-        self.store.who(&self.shape.action_called(action))
+        self.store().slices().who(&self.shape.action(action))
     }
 
     fn explain(&self, request: &AccessRequest<'_>) -> Vec<String> {
@@ -119,7 +185,7 @@ impl Policy for Loaded {
             Ok(verdict) => format!(
                 "{name}: {} (of {} policies, none else has a scope that fits and conditions that hold)",
                 verdict.cause().map_or("refused", |cause| cause),
-                self.store.count()
+                self.store().count()
             ),
             Err(error) => format!("{name}: Cedar could not decide: {error}"),
         };
@@ -127,7 +193,8 @@ impl Policy for Loaded {
     }
 
     fn describe(&self) -> String {
-        let Self { name, shape, files, store } = self;
+        let Self { name, shape, files, current: _ } = self;
+        let store = self.store();
         let from = match files {
             Some(files) => format!("of {}", files.policies.display()),
             None => "of the program's own".to_owned(),
