@@ -340,6 +340,10 @@ fn a_file_names_the_decision_point_and_what_is_wrong_with_it_is_said() {
     let posture = build(&text).unwrap().posture().to_string();
     let line = "pdp: the decision point at http://127.0.0.1:1/access/v1/evaluation, within 250 ms; remembered for 10 s";
     assert!(posture.contains(line), "{posture}");
+    let tried = "[shadow.authzen]\nendpoint = \"http://127.0.0.1:1/next\"\n";
+    let posture = build(&format!("{text}{tried}")).unwrap().posture().to_string();
+    let line = "TRIED OUT, REFUSES NOTHING: authzen-shadow: the decision point at http://127.0.0.1:1/next";
+    assert!(posture.contains(line), "{posture}");
     for (from, to, says) in [
         ("pdp.secret", "none.secret", "cannot be read"),
         ("pdp.secret", "broken.secret", "holds what no header can"),

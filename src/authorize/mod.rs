@@ -45,6 +45,7 @@ mod policy;
 mod request;
 pub mod rules;
 mod set;
+mod shadow;
 mod step;
 #[cfg(any(feature = "authzen", feature = "cedar"))]
 mod telling;
@@ -60,4 +61,5 @@ pub use policy::{Decided, Effect, PendingVerdict, Policy, Verdict, policy_fn};
 pub use request::{AccessRequest, Device, Environment, PayloadSummary, Resource};
 pub use rules::{RuleError, RulePolicy};
 use set::Judged;
-pub use set::{Policies, ShadowCounts};
+pub use set::Policies;
+pub use shadow::ShadowCounts;

@@ -150,6 +150,27 @@ fn a_file_names_the_policies_and_what_is_wrong_with_them_is_said() {
     }
 }
 
+#[test]
+fn a_file_names_policies_that_are_only_tried_out() {
+    let issuer = Issuer::new("https://issuer.test");
+    let text = FILE.replace(r#"{"keys": []}"#, &issuer.jwks());
+    let (before, cedar) = text.split_once("[cedar]").unwrap();
+    let build = |text: &str| {
+        let config = portcullis::gate::config::Config::parse(text)?;
+        config.relative_to(env!("CARGO_MANIFEST_DIR")).build()
+    };
+    let tried = cedar.replace("name = \"house rules\"\n", "");
+    let gate = build(&format!("{text}[shadow.cedar]{tried}")).unwrap();
+    let posture = gate.posture().to_string();
+    assert!(posture.contains("TRIED OUT, REFUSES NOTHING: cedar-shadow: 6 Cedar policies of "), "{posture}");
+    assert!(gate.policies().shadow_counts().map(|(name, _)| name).eq(["cedar-shadow"]));
+    let alone = build(&format!("{before}[shadow.cedar]{tried}")).unwrap_err();
+    assert!(alone.to_string().contains("tried out"), "nothing would be in force: {alone}");
+    let error =
+        build(&format!("{text}[shadow.cedar]{}", tried.replace("policies.cedar", "none.cedar"))).unwrap_err();
+    assert_eq!(error.key(), "shadow.cedar", "{error}");
+}
+
 /// One that may be asked only as it was when a request came.
 #[derive(Debug)]
 struct Changing(CedarPolicy);
