@@ -30,6 +30,7 @@ pub(super) struct CedarSection {
 #[cfg_attr(not(feature = "authzen"), expect(dead_code, reason = "only the feature `authzen` uses it"))]
 pub(super) struct AuthZenSection {
     endpoint: String,
+    evaluations_endpoint: Option<String>,
     name: Option<String>,
     remember_for: Option<Text<Duration>>,
     time_limit: Option<Text<Duration>>,
@@ -211,6 +212,9 @@ mod authzen {
         let mut policy =
             AuthZenPolicy::new(&set.endpoint, fetch).map_err(|error| refuse(error.to_string()))?;
         policy = policy.name(set.name.as_deref().unwrap_or(name));
+        if let Some(endpoint) = &set.evaluations_endpoint {
+            policy = policy.evaluations_endpoint(endpoint).map_err(|error| refuse(error.to_string()))?;
+        }
         if let Some(time) = &set.remember_for {
             policy = policy.remember_for(time.0);
         }
