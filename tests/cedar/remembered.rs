@@ -159,6 +159,14 @@ impl EntitySource for Nothing {
     }
 }
 
+/// Of every resource, of some, and of the way in.
+const FORBIDS: &str = r#"
+    forbid (principal in Group::"banned", action, resource);
+    forbid (principal, action, resource) when { principal in Group::"sales" && !context.managed };
+    forbid (principal, action, resource) when { resource == Model::"gpt-4o" && !context.managed };
+    forbid (principal, action, resource is Route) when { principal in Group::"sales" && principal in Group::"staff" };
+    permit (principal in Group::"staff", action, resource is Model) when { context.managed };"#;
+
 const MODELS: [&str; 5] = ["llama-3.1-8b", "finance-large", "gpt-4o", "open", "unheard-of"];
 
 proptest! {
@@ -167,15 +175,15 @@ proptest! {
     #[test]
     fn what_is_remembered_decides_as_what_is_made_anew(
         asked in prop::collection::vec(
-            (0..2_usize, any::<[bool; 3]>(), any::<bool>(), 0..MODELS.len(), 0..3_usize, any::<bool>()),
+            (0..2_usize, any::<[bool; 3]>(), any::<bool>(), any::<[bool; 5]>(), 0..3_usize, any::<bool>()),
             40,
         ),
     ) {
         let builder = || CedarPolicy::builder("x").attribute("department", "/department").groups("/groups");
-        let policies = format!("{POLICIES} forbid (principal in Group::\"banned\", action, resource);");
+        let policies = format!("{POLICIES} {FORBIDS}");
         let remembers = builder().text(&policies, SCHEMA, ENTITIES).unwrap();
         let forgets = builder().entity_source(Nothing).text(&policies, SCHEMA, ENTITIES).unwrap();
-        for (who, groups, finance, model, action, managed) in asked {
+        for (who, groups, finance, models, action, managed) in asked {
             let groups = ["staff", "sales", "banned"].into_iter().zip(groups).filter(|(_, is_in)| *is_in);
             let who = subject(["alice", "bob"][who])
                 .claim("/groups", ClaimValue::from_iter(groups.map(|(group, _)| group)))
@@ -183,7 +191,8 @@ proptest! {
                 .build();
             let device = Device::new(managed, "claim");
             let environment = Environment::at(UnixTime::from_secs(WEDNESDAY)).device(&device);
-            let things = [Resource::model(MODELS[model])];
+            let things: Vec<_> = MODELS.iter().zip(models).filter(|(_, is_named)| *is_named).collect();
+            let things: Vec<Resource<'_>> = things.into_iter().map(|(model, _)| Resource::model(*model)).collect();
             let action = ["generate", "read", "unheard-of"][action];
             let request = AccessRequest::new(&who, action, "/generate", environment).touching(&things);
             let (one, other) = (now(remembers.decide(&request)), now(forgets.decide(&request)));

@@ -1,6 +1,7 @@
 //! Principals as entities, kept from one request to the next: one comes with many.
 
 use super::scope::Seen;
+use super::slices::{Asked, Slice};
 use super::store::Given;
 use crate::authorize::kept::Kept;
 use crate::principal::{Application, Claims, Principal, RoleSet, ScopeSet, Subject, TenantId, WorkloadId};
@@ -55,17 +56,32 @@ pub(super) struct Asker {
     pub(super) reach: Vec<usize>,
 }
 
-/// Those who asked of late, and the entities that their questions needed. They belong to what was loaded, and go with it.
+/// What a question needs that was asked before: the policies that can apply, and the entities that they can reach.
+pub(super) struct Scene {
+    pub(super) slice: Arc<Slice>,
+    pub(super) entities: Arc<Entities>,
+}
+
+/// What principal, by its number, with what action and resource.
+type Question = (u64, Asked, EntityUid, EntityUid);
+
+/// Those who asked of late, and what their questions needed. They belong to what was loaded, and go with it.
 #[derive(Debug)]
 pub(super) struct Askers {
     askers: Kept<Who, (u64, Arc<Asker>)>,
     entities: Kept<(u64, Box<[usize]>), Arc<Entities>>,
+    scenes: Kept<Question, Arc<Scene>>,
     next: AtomicU64,
 }
 
 impl Default for Askers {
     fn default() -> Self {
-        Self { askers: Kept::new(HALF), entities: Kept::new(HALF), next: AtomicU64::new(0) }
+        Self {
+            askers: Kept::new(HALF),
+            entities: Kept::new(HALF),
+            scenes: Kept::new(HALF),
+            next: AtomicU64::new(0),
+        }
     }
 }
 
@@ -84,7 +100,21 @@ impl Askers {
         Ok(made)
     }
 
-    /// The principal of this number and these entities of the file.
+    /// What this question needs; `make` is asked when it is not known yet.
+    pub(super) fn scene(
+        &self,
+        question: Question,
+        make: impl FnOnce() -> Result<Scene, String>,
+    ) -> Result<Arc<Scene>, String> {
+        if let Some(found) = self.scenes.find(&question) {
+            return Ok(found);
+        }
+        let made = Arc::new(make()?);
+        self.scenes.keep(question, made.clone());
+        Ok(made)
+    }
+
+    /// The principal of this number and these entities of the file, which many of its questions share.
     pub(super) fn entities(
         &self,
         number: u64,

@@ -1,7 +1,8 @@
 use super::CedarFiles;
-use super::askers::{Asker, Askers, Who};
+use super::askers::{Asker, Askers, Scene, Who};
 use super::context::Circumstances;
-use super::model::{Shape, type_of};
+use super::model::Shape;
+use super::slices::Asked;
 use super::store::{CedarStore, Given, Ruling};
 use crate::authorize::telling::check_claims;
 use crate::authorize::{AccessRequest, Decided, Policy, Resource, Verdict};
@@ -57,7 +58,8 @@ impl Loaded {
         let mut permitted = RuleNames::default();
         let mut is_permitted = false;
         for thing in things {
-            let ruling = asking.about(thing)?;
+            let asked = if is_permitted { Asked::Again } else { Asked::First };
+            let ruling = asking.about(thing, asked)?;
             if !ruling.permitted {
                 return Ok(refused(thing, &ruling));
             }
@@ -65,14 +67,16 @@ impl Loaded {
             is_permitted = true;
         }
         // Beside other things the way in needs no permit of its own. It can be forbidden all the same.
-        if !is_permitted || self.governs(&ResourceKind::Route) {
-            let ruling = asking.about(&route)?;
-            let is_forbidden = !ruling.permitted && !ruling.policies.is_empty();
-            if is_forbidden || !ruling.permitted && !is_permitted {
+        if !is_permitted {
+            let ruling = asking.about(&route, Asked::First)?;
+            if !ruling.permitted {
                 return Ok(refused(&route, &ruling));
             }
-            if ruling.permitted && !is_permitted {
-                ruling.policies.iter().for_each(|rule| permitted.push(rule));
+            ruling.policies.iter().for_each(|rule| permitted.push(rule));
+        } else if self.governs(&ResourceKind::Route) && asking.may_be_forbidden(&route) {
+            let ruling = asking.about(&route, Asked::Again)?;
+            if !ruling.permitted && !ruling.policies.is_empty() {
+                return Ok(refused(&route, &ruling));
             }
         }
         Ok(permitted.shared().fold(Verdict::permit(), Verdict::by))
@@ -119,8 +123,19 @@ impl Loaded {
 }
 
 impl Asking<'_> {
+    /// Whether a policy may forbid a thing that has not been asked about another one.
+    fn may_be_forbidden(&self, thing: &Resource<'_>) -> bool {
+        let store = &self.current.store;
+        if self.number.is_some() && !store.slices().has_sighted_forbids() {
+            return false;
+        }
+        let (Some(_), Some(resource)) = (self.number, self.shape.resource(thing)) else { return true };
+        let seen = store.see(&resource, &self.asker.given);
+        store.slices().may_forbid_again(&self.asker.seen, &self.action, &seen)
+    }
+
     /// What the policies say of one thing; what cannot be evaluated is an error.
-    fn about(&self, thing: &Resource<'_>) -> Result<Ruling, String> {
+    fn about(&self, thing: &Resource<'_>, asked_before: Asked) -> Result<Ruling, String> {
         let resource =
             self.shape.resource(thing).ok_or_else(|| format!("no entity can be made of {thing}"))?;
         let Self { current, asker, action, .. } = self;
@@ -129,10 +144,16 @@ impl Asking<'_> {
             .map_err(|error| error.to_string())?;
         let ruling = match self.number {
             Some(number) => {
-                let Asker { given, seen, reach, .. } = &**asker;
-                let (slice, reached) = current.store.choose(seen, reach, action, &resource, given);
-                let gather = |reached: &[usize]| current.store.gather(reached, given);
-                current.store.evaluate(&asked, &slice, &*current.askers.entities(number, reached, gather)?)
+                let question = (number, asked_before, action.clone(), resource.clone());
+                let scene = current.askers.scene(question, || {
+                    let Asker { given, seen, reach, .. } = &**asker;
+                    let (slice, reached) =
+                        current.store.choose(asked_before, seen, reach, action, &resource, given);
+                    let gather = |reached: &[usize]| current.store.gather(reached, given);
+                    let entities = current.askers.entities(number, reached, gather)?;
+                    Ok(Scene { slice, entities })
+                })?;
+                current.store.evaluate(&asked, &scene.slice, &scene.entities)
             }
             None => {
                 let known = self.shape.ask(&resource)?.into_iter();
@@ -167,7 +188,7 @@ impl Policy for Loaded {
     }
 
     fn governs(&self, kind: &ResourceKind) -> bool {
-        type_of(kind).is_some_and(|wanted| self.store().has_type(&wanted))
+        self.shape.types.of(kind).is_some_and(|wanted| self.store().has_type(&wanted))
     }
 
     fn claims(&self) -> Vec<Arc<str>> {

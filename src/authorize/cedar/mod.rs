@@ -8,7 +8,8 @@
 //! 3. What no policy permits is refused, and what one forbids. A policy that cannot be evaluated refuses, too: Cedar itself would
 //!    pass over it, and over a `forbid` as well.
 //! 4. Only policies that can apply are evaluated: they are sliced by action, principal and resource, and every `forbid` is in every
-//!    slice. It decides as all of them would ([`CedarStore::decide`], [`CedarStore::decide_unsliced`]).
+//!    slice. It decides as all of them would ([`CedarStore::decide`], [`CedarStore::decide_unsliced`]). Of a request that touches several
+//!    things, a `forbid` that looks at no resource is asked about the first alone: of the others it says the same.
 //! 5. An attribute that no policy reads is not made. Nothing goes through JSON text on the way of a request.
 //! 6. The entity of a principal is made once and remembered by everything that it is made of: issuer and subject, or the machine; tenant,
 //!    application, scopes, roles and claims. Whoever differs in one of them is another principal. It is forgotten when the files are read

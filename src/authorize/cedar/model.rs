@@ -9,6 +9,7 @@ use crate::principal::ClaimValue;
 use crate::route::ResourceKind;
 use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression as Value};
 use jiff::tz::TimeZone;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -35,6 +36,10 @@ pub(super) struct Types {
     role: EntityTypeName,
     tenant: EntityTypeName,
     model: EntityTypeName,
+    dataset: EntityTypeName,
+    tool: EntityTypeName,
+    part: EntityTypeName,
+    route: EntityTypeName,
 }
 
 impl Types {
@@ -47,7 +52,23 @@ impl Types {
             role: named("Role"),
             tenant: named("Tenant"),
             model: named("Model"),
+            dataset: named("Dataset"),
+            tool: named("Tool"),
+            part: named("Part"),
+            route: named("Route"),
         }
+    }
+
+    /// The type of a kind of things. `None` for a name of which none can be made.
+    pub(super) fn of(&self, kind: &ResourceKind) -> Option<Cow<'_, EntityTypeName>> {
+        Some(Cow::Borrowed(match kind {
+            ResourceKind::Model => &self.model,
+            ResourceKind::Dataset => &self.dataset,
+            ResourceKind::Tool => &self.tool,
+            ResourceKind::Part => &self.part,
+            ResourceKind::Route => &self.route,
+            ResourceKind::Custom(name) => return type_of(name).map(Cow::Owned),
+        }))
     }
 }
 
@@ -59,10 +80,10 @@ pub(super) fn zone(name: &str) -> Result<TimeZone, CedarError> {
     TimeZone::get(name).map_err(|_| CedarErrorKind::Zone(name.to_owned()).into())
 }
 
-/// The type of a kind of things: `mcp-resource` is `McpResource`. `None` for a name of which none can be made.
-pub(super) fn type_of(kind: &ResourceKind) -> Option<EntityTypeName> {
+/// `mcp-resource` is `McpResource`.
+fn type_of(kind: &str) -> Option<EntityTypeName> {
     let mut name = String::new();
-    for word in kind.as_str().split(['-', '_', ' ']) {
+    for word in kind.split(['-', '_', ' ']) {
         let mut letters = word.chars();
         name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
         name.push_str(letters.as_str());
@@ -82,10 +103,7 @@ impl Shape {
     }
 
     pub(super) fn resource(&self, resource: &Resource<'_>) -> Option<EntityUid> {
-        match resource.kind {
-            ResourceKind::Model => Some(uid(&self.types.model, &resource.id)),
-            _ => type_of(&resource.kind).map(|kind| uid(&kind, &resource.id)),
-        }
+        self.types.of(&resource.kind).map(|kind| uid(&kind, &resource.id))
     }
 
     /// The principal and all that is known of it.

@@ -4,7 +4,9 @@ use super::entities::Known;
 use super::reads::{self, Reads};
 use super::scope::{Demand, Names, Seen, actions_of, principals, resources, takes};
 use super::{CedarError, CedarErrorKind};
-use cedar_policy::{ActionConstraint, Effect, Entities, EntityUid, Policy, PolicyId, PolicySet, Schema};
+use cedar_policy::{
+    ActionConstraint, Effect, Entities, EntityUid, Policy, PolicyId, PolicySet, ResourceConstraint, Schema,
+};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,8 +20,10 @@ pub(super) struct Slices {
     by_action: HashMap<EntityUid, Box<[usize]>>,
     /// Those that take an action that the schema does not have.
     by_any_action: Box<[usize]>,
+    /// The forbids that may say one thing of one resource and another of another.
+    sighted: Box<[usize]>,
     called: HashMap<PolicyId, Arc<str>>,
-    kept: Mutex<HashMap<Box<[usize]>, Arc<Slice>>>,
+    kept: Mutex<HashMap<(Asked, Box<[usize]>), Arc<Slice>>>,
 }
 
 struct Rule {
@@ -31,9 +35,19 @@ struct Rule {
     has_conditions: bool,
     /// The entities that its conditions name.
     literals: Vec<EntityUid>,
+    /// It says the same of every resource.
+    is_blind: bool,
 }
 
-/// Some permits and every forbid.
+/// Whether a principal and an action have been asked about before, in the same circumstances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Asked {
+    First,
+    /// No policy forbade it with another resource: those that say the same of every resource need not be asked again.
+    Again,
+}
+
+/// Some permits and every forbid; where it was [asked before](Asked), those that may say something else.
 pub(super) struct Slice {
     pub(super) policies: PolicySet,
     /// Where the entities of the file stand that can be reached from those that conditions name.
@@ -58,6 +72,8 @@ impl Slices {
                 literals: reads::literals(&json),
                 actions: actions_of(policy, schema, &actions),
                 has_conditions: policy.has_non_scope_constraint(),
+                is_blind: policy.resource_constraint() == ResourceConstraint::Any
+                    && !reads::reads_resource(&json),
                 policy: policy.clone(),
             });
         }
@@ -67,7 +83,8 @@ impl Slices {
             rule.policy.effect() == Effect::Permit && rule.policy.action_constraint() == ActionConstraint::Any
         };
         let by_any_action = places(&rules, is_any);
-        Ok(Self { rules, names, by_action, by_any_action, called, kept: Mutex::default() })
+        let sighted = places(&rules, |rule| rule.policy.effect() == Effect::Forbid && !rule.is_blind);
+        Ok(Self { rules, names, by_action, by_any_action, sighted, called, kept: Mutex::default() })
     }
 
     pub(super) fn count(&self) -> usize {
@@ -100,9 +117,25 @@ impl Slices {
         self.permits(action).iter().any(|place| self.rules[*place].principal.is_met_by(principal))
     }
 
+    /// Whether some policy may forbid one resource and not another.
+    pub(super) fn has_sighted_forbids(&self) -> bool {
+        !self.sighted.is_empty()
+    }
+
+    /// Whether some policy may forbid this that has not been asked about another resource.
+    pub(super) fn may_forbid_again(&self, principal: &Seen, action: &EntityUid, resource: &Seen) -> bool {
+        self.sighted.iter().map(|place| &self.rules[*place]).any(|rule| {
+            let takes = |actions: &HashSet<EntityUid>| actions.contains(action);
+            rule.principal.is_met_by(principal)
+                && rule.resource.is_met_by(resource)
+                && rule.actions.as_ref().is_none_or(takes)
+        })
+    }
+
     /// The policies that can apply.
     pub(super) fn choose(
         &self,
+        asked: Asked,
         principal: &Seen,
         action: &EntityUid,
         resource: &Seen,
@@ -112,14 +145,15 @@ impl Slices {
             let Rule { principal: who, resource: what, .. } = &self.rules[*place];
             who.is_met_by(principal) && what.is_met_by(resource)
         };
-        let chosen: Box<[usize]> = self.permits(action).iter().copied().filter(applies).collect();
+        let permits: Box<[usize]> = self.permits(action).iter().copied().filter(applies).collect();
+        let key = (asked, permits);
         let mut slices = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slice) = slices.get(&chosen) {
+        if let Some(slice) = slices.get(&key) {
             return slice.clone();
         }
-        let slice = Arc::new(self.cut(&chosen, known));
+        let slice = Arc::new(self.cut(asked, &key.1, known));
         if slices.len() < SLICES {
-            slices.insert(chosen, slice.clone());
+            slices.insert(key, slice.clone());
         }
         slice
     }
@@ -128,10 +162,12 @@ impl Slices {
         self.by_action.get(action).unwrap_or(&self.by_any_action)
     }
 
-    fn cut(&self, permits: &[usize], known: &Known) -> Slice {
+    fn cut(&self, asked: Asked, permits: &[usize], known: &Known) -> Slice {
+        let forbids =
+            |rule: &Rule| rule.policy.effect() == Effect::Forbid && (asked == Asked::First || !rule.is_blind);
         let (mut policies, mut reach) = (PolicySet::new(), Vec::new());
         for (place, rule) in self.rules.iter().enumerate() {
-            if rule.policy.effect() == Effect::Forbid || permits.contains(&place) {
+            if forbids(rule) || permits.contains(&place) {
                 policies.add(rule.policy.clone()).expect("names are as different as in the whole set");
                 rule.literals.iter().for_each(|uid| known.reach(uid, &mut reach));
             }

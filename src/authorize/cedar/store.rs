@@ -1,7 +1,7 @@
 use super::entities::{Known, chain};
 use super::reads::Reads;
 use super::scope::Seen;
-use super::slices::{Slice, Slices};
+use super::slices::{Asked, Slice, Slices};
 use super::{CedarError, CedarErrorKind};
 use aws_lc_rs::digest::{Context, SHA256};
 use cedar_policy::{
@@ -120,7 +120,7 @@ impl CedarStore {
         };
         let seen = self.see(principal, given);
         let own = self.reach_of(principal, given);
-        let (slice, reached) = self.choose(&seen, &own, action, resource, given);
+        let (slice, reached) = self.choose(Asked::First, &seen, &own, action, resource, given);
         match self.gather(&reached, given) {
             Ok(entities) => self.evaluate(request, &slice, &entities),
             Err(error) => failed(error),
@@ -139,13 +139,14 @@ impl CedarStore {
     /// [reach](Self::reach_of) of what is given.
     pub(super) fn choose(
         &self,
+        asked: Asked,
         principal: &Seen,
         own: &[usize],
         action: &EntityUid,
         resource: &EntityUid,
         given: &[Given],
     ) -> (Arc<Slice>, Vec<usize>) {
-        let slice = self.slices.choose(principal, action, &self.see(resource, given), &self.known);
+        let slice = self.slices.choose(asked, principal, action, &self.see(resource, given), &self.known);
         let mut reached = own.to_vec();
         let others = slice.reach.iter().copied().filter(|place| !own.contains(place));
         reached.extend(others);

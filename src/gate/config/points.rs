@@ -59,11 +59,7 @@ impl PointSections {
     /// Refuses what this program was built without.
     #[cfg_attr(
         all(feature = "authzen", feature = "cedar"),
-        expect(
-            unused_variables,
-            clippy::unused_self,
-            reason = "nothing is refused where both features are there"
-        )
+        expect(unused_variables, reason = "nothing is refused where both features are there")
     )]
     fn check(&self, source: &Source) -> Result<(), ConfigError> {
         #[cfg(not(feature = "cedar"))]
@@ -83,10 +79,6 @@ impl PointSections {
 
 /// What the sections come to, those in force and those that are only tried out. Their files are not opened yet.
 #[derive(Default)]
-#[cfg_attr(
-    not(any(feature = "authzen", feature = "cedar")),
-    expect(dead_code, reason = "sections are refused where no feature can use them")
-)]
 pub(super) struct DecisionPoints {
     live: PointSections,
     shadow: PointSections,
