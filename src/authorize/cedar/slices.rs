@@ -4,14 +4,15 @@ use super::entities::Known;
 use super::reads::{self, Reads};
 use super::scope::{Demand, Names, Seen, actions_of, principals, resources, takes};
 use super::{CedarError, CedarErrorKind};
+use crate::authorize::kept::Kept;
 use cedar_policy::{
     ActionConstraint, Effect, Entities, EntityUid, Policy, PolicyId, PolicySet, ResourceConstraint, Schema,
 };
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-/// How many slices are kept. Beyond them, one is put together for the request that needs it.
-const SLICES: usize = 4096;
+/// How many slices each half keeps.
+const HALF: usize = 2 * 1024;
 
 pub(super) struct Slices {
     rules: Vec<Rule>,
@@ -23,7 +24,7 @@ pub(super) struct Slices {
     /// The forbids that may say one thing of one resource and another of another.
     sighted: Box<[usize]>,
     called: HashMap<PolicyId, Arc<str>>,
-    kept: Mutex<HashMap<(Asked, Box<[usize]>), Arc<Slice>>>,
+    kept: Kept<(Asked, Box<[usize]>), Arc<Slice>>,
 }
 
 struct Rule {
@@ -84,7 +85,7 @@ impl Slices {
         };
         let by_any_action = places(&rules, is_any);
         let sighted = places(&rules, |rule| rule.policy.effect() == Effect::Forbid && !rule.is_blind);
-        Ok(Self { rules, names, by_action, by_any_action, sighted, called, kept: Mutex::default() })
+        Ok(Self { rules, names, by_action, by_any_action, sighted, called, kept: Kept::new(HALF) })
     }
 
     pub(super) fn count(&self) -> usize {
@@ -147,14 +148,11 @@ impl Slices {
         };
         let permits: Box<[usize]> = self.permits(action).iter().copied().filter(applies).collect();
         let key = (asked, permits);
-        let mut slices = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slice) = slices.get(&key) {
-            return slice.clone();
+        if let Some(slice) = self.kept.find(&key) {
+            return slice;
         }
         let slice = Arc::new(self.cut(asked, &key.1, known));
-        if slices.len() < SLICES {
-            slices.insert(key, slice.clone());
-        }
+        self.kept.keep(key, slice.clone());
         slice
     }
 
