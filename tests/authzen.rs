@@ -8,6 +8,7 @@ mod asked;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::IntoResponse;
 use portcullis::Gate;
 use portcullis::audit::{AuditEntry, AuditLog};
 use portcullis::authorize::authzen::{AuthZenErrorKind, AuthZenPolicy, Entity, Evaluation};
@@ -39,32 +40,57 @@ struct State {
     asked: Vec<(HeaderMap, Value)>,
 }
 
+impl State {
+    fn permits(&self, resource: &Value) -> bool {
+        self.permits.contains(resource["id"].as_str().unwrap())
+    }
+
+    async fn answer(
+        state: Arc<Mutex<Self>>,
+        headers: HeaderMap,
+        body: Value,
+        decide: impl FnOnce(&Self, &Value) -> Value,
+    ) -> axum::response::Response {
+        let (status, answer) = {
+            let mut state = state.lock().unwrap();
+            let decided = decide(&state, &body).to_string();
+            state.asked.push((headers, body));
+            state.otherwise.map_or((200, decided), |(status, answer)| (status, answer.to_owned()))
+        };
+        // Whoever waits for this one waits in vain.
+        if status == 0 {
+            std::future::pending::<()>().await;
+        }
+        (StatusCode::from_u16(status).unwrap(), [("content-type", "application/json")], answer)
+            .into_response()
+    }
+}
+
 impl DecisionPoint {
     async fn start() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
-        let shared = state.clone();
-        let app = Router::new().route(
-            "/access/v1/evaluation",
-            axum::routing::post(move |headers: HeaderMap, axum::Json(body): axum::Json<Value>| async move {
-                let (status, answer) = {
-                    let mut state = shared.lock().unwrap();
-                    let permits = state.permits.contains(body["resource"]["id"].as_str().unwrap());
-                    state.asked.push((headers, body));
-                    match state.otherwise {
-                        // Whoever waits for this one waits in vain.
-                        Some((0, _)) => (0, String::new()),
-                        Some((status, answer)) => (status, answer.to_owned()),
-                        None => {
-                            (200, json!({ "decision": permits, "context": { "reason": "so" } }).to_string())
-                        }
-                    }
-                };
-                if status == 0 {
-                    std::future::pending::<()>().await;
-                }
-                (StatusCode::from_u16(status).unwrap(), [("content-type", "application/json")], answer)
-            }),
-        );
+        let (one, several) = (state.clone(), state.clone());
+        let app = Router::new()
+            .route(
+                "/access/v1/evaluation",
+                axum::routing::post(move |headers: HeaderMap, axum::Json(body): axum::Json<Value>| {
+                    State::answer(one, headers, body, |state, body| {
+                        let permits = state.permits(&body["resource"]);
+                        json!({ "decision": permits, "context": { "reason": "so" } })
+                    })
+                }),
+            )
+            .route(
+                "/access/v1/evaluations",
+                axum::routing::post(move |headers: HeaderMap, axum::Json(body): axum::Json<Value>| {
+                    State::answer(several, headers, body, |state, body| {
+                        let each = body["evaluations"].as_array().unwrap().iter();
+                        let decisions =
+                            each.map(|one| json!({ "decision": state.permits(&one["resource"]) }));
+                        json!({ "evaluations": decisions.collect::<Vec<_>>() })
+                    })
+                }),
+            );
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/access/v1/evaluation", listener.local_addr().unwrap());
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -339,6 +365,10 @@ fn a_file_names_the_decision_point_and_what_is_wrong_with_it_is_said() {
     let build = |text: &str| portcullis::gate::config::Config::parse(text)?.relative_to(&folder).build();
     let posture = build(&text).unwrap().posture().to_string();
     let line = "pdp: the decision point at http://127.0.0.1:1/access/v1/evaluation, within 250 ms; remembered for 10 s";
+    assert!(posture.contains(line), "{posture}");
+    let tried = "[shadow.authzen]\nendpoint = \"http://127.0.0.1:1/next\"\n";
+    let posture = build(&format!("{text}{tried}")).unwrap().posture().to_string();
+    let line = "TRIED OUT, REFUSES NOTHING: authzen-shadow: the decision point at http://127.0.0.1:1/next";
     assert!(posture.contains(line), "{posture}");
     for (from, to, says) in [
         ("pdp.secret", "none.secret", "cannot be read"),

@@ -8,6 +8,8 @@ use common::World;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use portcullis::authorize::rules::{always, model_in};
+use portcullis::authorize::{AuthorizeLayer, EnforcePolicyLayer, Policies, RulePolicy};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::Write;
@@ -39,6 +41,31 @@ fn two_requests(world: &World) {
     drop(records);
 }
 
+/// One request that the policy in force permits and one that it refuses, beside two policies that are only tried out.
+fn two_requests_tried_out(world: &World) {
+    let permits = |name: &'static str, condition| RulePolicy::builder(name).permit("all", condition).build();
+    let policies = Policies::new()
+        .policy(permits("live", model_in(["small"])).unwrap())
+        .shadow(permits("open", always()).unwrap())
+        .shadow(permits("closed", !always()).unwrap());
+    let early = AuthorizeLayer::builder().context(world.context.clone()).policies(policies.clone()).build();
+    let enforce = EnforcePolicyLayer::builder(policies.clone()).context(world.context.clone()).build();
+    let handler = service_fn(|_: Request<_>| async {
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"{}"))))
+    });
+    let inside = early.layer(world.read().layer(enforce.layer(handler)));
+    let service = world.routes().layer(world.jwt().layer(inside));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        for model in ["small", "large"] {
+            let body = format!(r#"{{"prompt":"hello","model":"{model}"}}"#);
+            let request = world.request("/generate", body).map(Full::new);
+            let response = service.clone().oneshot(request).await.unwrap();
+            response.into_body().collect().await.unwrap();
+        }
+    });
+}
+
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -62,7 +89,10 @@ fn every_record_is_metrics_with_labels_of_the_route_table_and_an_event_without_t
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     tracing::subscriber::with_default(subscriber, || {
-        metrics::with_local_recorder(&recorder, || two_requests(&World::new()));
+        metrics::with_local_recorder(&recorder, || {
+            two_requests(&World::new());
+            two_requests_tried_out(&World::new());
+        });
     });
 
     let mut counters = BTreeMap::new();
@@ -84,6 +114,11 @@ fn every_record_is_metrics_with_labels_of_the_route_table_and_an_event_without_t
     assert_eq!(of("portcullis_usage_settled_units_total route=/generate"), 9);
     assert!(of("portcullis_usage_reserved_units_total route=/generate") >= 9);
     assert_eq!(durations, 2);
+    for (policy, outcome) in
+        [("open", "agreed"), ("open", "would_permit"), ("closed", "would_refuse"), ("closed", "agreed")]
+    {
+        assert_eq!(of(&format!("portcullis_shadow_decisions_total policy={policy} outcome={outcome}")), 1);
+    }
 
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let events: Vec<&str> = text.lines().filter(|line| line.contains("portcullis::audit")).collect();

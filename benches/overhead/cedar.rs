@@ -38,12 +38,34 @@ fn entities(count: usize) -> String {
     text + "]"
 }
 
-pub(crate) fn decisions(report: &mut Report) {
-    let who = Subject::new("https://issuer.test", "alice");
-    let who = Principal::builder(who, Credential::new(AuthenticationMethod::Asserted))
+/// The same for principals of whom each comes for the first time.
+fn first_times(report: &mut Report) {
+    let builder = CedarPolicy::builder("bench").attribute("department", "/department").groups("/groups");
+    let policy = builder.text(&policies(100), SCHEMA, &entities(100)).expect("the policies are sound");
+    let device = Device::new(true, "claim");
+    let environment = Environment::at(UnixTime::from_secs(WEDNESDAY)).device(&device);
+    let things = [Resource::model("m7")];
+    // More than are remembered, one after the other.
+    let crowd: Vec<Principal> = (0..8_192).map(|n| finance(&format!("user-{n}"))).collect();
+    let mut next = crowd.iter().cycle();
+    let decide = || {
+        let who = next.next().expect("the crowd never ends");
+        let request = AccessRequest::new(who, "generate", "/generate", environment).touching(&things);
+        policy.decide(&request)
+    };
+    report.note("cedar: 100 policies, a principal for the first time", nanos(decide) / 1_000.0, "µs");
+}
+
+fn finance(name: &str) -> Principal {
+    let who = Subject::new("https://issuer.test", name);
+    Principal::builder(who, Credential::new(AuthenticationMethod::Asserted))
         .claim("/department", "finance")
         .claim("/groups", ClaimValue::from_iter(["g7", "g8", "staff"]))
-        .build();
+        .build()
+}
+
+pub(crate) fn decisions(report: &mut Report) {
+    let who = finance("alice");
     let device = Device::new(true, "claim");
     let environment = Environment::at(UnixTime::from_secs(WEDNESDAY)).device(&device);
     let things = [Resource::model("m7")];
@@ -57,12 +79,13 @@ pub(crate) fn decisions(report: &mut Report) {
             Decided::Later(_) => unreachable!("Cedar decides at once"),
         };
         let figure = nanos(decide) / 1_000.0;
-        let what = format!("cedar: {count} policies, sliced, the request made into entities");
+        let what = format!("cedar: {count} policies, a whole decision");
         match budget {
             Some(budget) => report.at_most(&what, figure, budget, "µs"),
             None => report.note(&what, figure, "µs"),
         }
     }
+    first_times(report);
     let store = CedarStore::parse(&policies(100), SCHEMA, &entities(100)).expect("the policies are sound");
     let uid = |name: &str| name.parse::<EntityUid>().expect("a name");
     let context = Context::from_pairs([("findings".to_owned(), RestrictedExpression::new_long(0))]);

@@ -34,6 +34,8 @@ pub mod cedar;
 mod circumstances;
 mod device;
 mod enforce;
+#[cfg(any(feature = "authzen", feature = "cedar"))]
+mod kept;
 mod layer;
 pub mod models;
 mod observer;
@@ -43,6 +45,7 @@ mod policy;
 mod request;
 pub mod rules;
 mod set;
+mod shadow;
 mod step;
 #[cfg(any(feature = "authzen", feature = "cedar"))]
 mod telling;
@@ -58,4 +61,5 @@ pub use policy::{Decided, Effect, PendingVerdict, Policy, Verdict, policy_fn};
 pub use request::{AccessRequest, Device, Environment, PayloadSummary, Resource};
 pub use rules::{RuleError, RulePolicy};
 use set::Judged;
-pub use set::{Policies, ShadowCounts};
+pub use set::Policies;
+pub use shadow::ShadowCounts;

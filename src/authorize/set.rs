@@ -1,3 +1,4 @@
+use super::shadow::{Shadow, ShadowCounts};
 use super::{
     AccessRequest, Decided, DeviceRules, Effect, ModelCatalog, PendingVerdict, Policy, Resource, Verdict,
 };
@@ -6,7 +7,6 @@ use crate::route::ResourceKind;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The policies of a service: those in force, all of which must permit, and those that are only tried out. Cheap to clone.
 ///
@@ -26,36 +26,6 @@ pub struct Policies {
     shadows: Vec<Arc<Shadow>>,
     pub(super) devices: DeviceRules,
     models: Option<ModelCatalog>,
-}
-
-#[derive(Clone)]
-struct Shadow {
-    policy: Arc<dyn Policy>,
-    name: Arc<str>,
-    counts: Arc<Counts>,
-}
-
-#[derive(Default)]
-struct Counts {
-    agreed: AtomicU64,
-    would_refuse: AtomicU64,
-    would_permit: AtomicU64,
-    undecided: AtomicU64,
-}
-
-/// How often a policy that is only tried out said what the policies in force said: of each request, and of each event of an answer
-/// that calls tools, where it looks at tools.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ShadowCounts {
-    /// It decided the same.
-    pub agreed: u64,
-    /// It would have refused what was permitted.
-    pub would_refuse: u64,
-    /// It would have permitted what was refused.
-    pub would_permit: u64,
-    /// The request was refused before its body was read, and this policy could not say without.
-    pub undecided: u64,
 }
 
 impl Policies {
@@ -83,8 +53,7 @@ impl Policies {
 
     /// The same, for a policy that others have, too.
     pub fn shared_shadow(mut self, policy: Arc<dyn Policy>) -> Self {
-        let name = policy.name().into();
-        self.shadows.push(Arc::new(Shadow { policy, name, counts: Arc::default() }));
+        self.shadows.push(Arc::new(Shadow::new(policy)));
         self
     }
 
@@ -130,17 +99,7 @@ impl Policies {
 
     /// How each policy that is tried out compares with those in force, by its name.
     pub fn shadow_counts(&self) -> impl Iterator<Item = (&str, ShadowCounts)> {
-        self.shadows.iter().map(|shadow| {
-            let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-            let Counts { agreed, would_refuse, would_permit, undecided } = &*shadow.counts;
-            let counts = ShadowCounts {
-                agreed: of(agreed),
-                would_refuse: of(would_refuse),
-                would_permit: of(would_permit),
-                undecided: of(undecided),
-            };
-            (&*shadow.name, counts)
-        })
+        self.shadows.iter().map(|shadow| (&*shadow.name, shadow.counts()))
     }
 
     /// The claims that must be kept of credentials; see [`VerifyJwtLayerBuilder::keep_claims`](crate::jwt::VerifyJwtLayerBuilder::keep_claims).
@@ -162,18 +121,19 @@ impl Policies {
 
     /// The same, for one request: nothing that is read again meanwhile changes them.
     pub(super) fn as_of_now(&self) -> Cow<'_, Self> {
-        if self.all().all(|policy| policy.as_of_now().is_none()) {
-            return Cow::Borrowed(self);
-        }
-        let mut now = self.clone();
-        let live = now.live.iter_mut();
-        let shadows = now.shadows.iter_mut().map(|shadow| &mut Arc::make_mut(shadow).policy);
-        for policy in live.chain(shadows) {
+        let mut now: Option<Self> = None;
+        for (place, policy) in self.live.iter().enumerate() {
             if let Some(current) = policy.as_of_now() {
-                *policy = current;
+                now.get_or_insert_with(|| self.clone()).live[place] = current;
             }
         }
-        Cow::Owned(now)
+        for (place, shadow) in self.shadows.iter().enumerate() {
+            if let Some(current) = shadow.policy.as_of_now() {
+                let shadows = &mut now.get_or_insert_with(|| self.clone()).shadows;
+                Arc::make_mut(&mut shadows[place]).policy = current;
+            }
+        }
+        now.map_or(Cow::Borrowed(self), Cow::Owned)
     }
 
     /// Calls models by their one name. Those that are not listed keep theirs, and are refused behind the policies.
@@ -209,14 +169,7 @@ impl Policies {
     /// A verdict that refuses for certain before the body is read.
     pub(super) fn judge_early(&self, request: &AccessRequest<'_>) -> Option<Verdict> {
         let refused = self.live.iter().find_map(|policy| policy.decide_early(request))?;
-        for shadow in &self.shadows {
-            let count = match shadow.said_early(request) {
-                Some(verdict) if verdict.permits() => &shadow.counts.would_permit,
-                Some(_) => &shadow.counts.agreed,
-                None => &shadow.counts.undecided,
-            };
-            count.fetch_add(1, Ordering::Relaxed);
-        }
+        self.shadows.iter().for_each(|shadow| shadow.compare_early(request));
         Some(refused)
     }
 
@@ -264,29 +217,6 @@ impl Policies {
 
     fn all(&self) -> impl Iterator<Item = &dyn Policy> {
         self.live.iter().map(|policy| &**policy).chain(self.shadows.iter().map(|shadow| &*shadow.policy))
-    }
-}
-
-impl Shadow {
-    /// What it says before the body is read. Where there is no body, everything is known, and it may permit as well.
-    fn said_early(&self, request: &AccessRequest<'_>) -> Option<Verdict> {
-        if let Some(verdict) = self.policy.decide_early(request) {
-            return Some(verdict);
-        }
-        request.environment.payload?;
-        match self.policy.decide(request) {
-            Decided::Now(verdict) => Some(verdict),
-            Decided::Later(_) => None,
-        }
-    }
-
-    fn compare(&self, live: &Verdict, verdict: &Verdict) {
-        let count = match (live.permits(), verdict.permits()) {
-            (true, false) => &self.counts.would_refuse,
-            (false, true) => &self.counts.would_permit,
-            _ => &self.counts.agreed,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -77,6 +77,53 @@ async fn one_request_takes_a_share_of_the_room_and_no_more() {
 }
 
 #[tokio::test]
+async fn several_things_are_one_request_where_the_decision_point_takes_them_at_once() {
+    let point = DecisionPoint::start().await;
+    let alice = subject("https://issuer.test", "alice");
+    let names = ["a", "b", "c"];
+    let things = names.map(Resource::tool);
+    point.permit(&names);
+    let at_once =
+        || point.policy().kinds([ResourceKind::Tool]).evaluations_endpoint(&format!("{}s", point.url));
+    let policy = at_once().unwrap().remember_for(Duration::from_secs(60));
+    assert!(policy.describe().contains("about several at once at http"), "{}", policy.describe());
+    // One is a question as any other; what is remembered is not asked again.
+    assert!(verdict(&policy, &alice, &things[..1], 1).await.permits());
+    assert_eq!(asked_about(&point), ["tool:a"]);
+    assert!(verdict(&policy, &alice, &things, 1).await.permits());
+    let asked = point.asked();
+    assert_eq!(asked.len(), 1);
+    // §7.1: what they share stands once, and each has its resource.
+    let (_, body) = &asked[0];
+    assert_eq!(body["subject"]["id"], "https://issuer.test|alice");
+    assert_eq!((&body["action"]["name"], &body["context"]["bytes"]), (&json!("generate"), &json!(1_024)));
+    assert_eq!(
+        body["evaluations"],
+        json!([{ "resource": { "type": "tool", "id": "b" } }, { "resource": { "type": "tool", "id": "c" } }])
+    );
+    assert!(verdict(&policy, &alice, &things, 1).await.permits());
+    assert!(point.asked().is_empty(), "all of it is remembered");
+    point.permit(&["a", "c"]);
+    let refused = verdict(&at_once().unwrap(), &alice, &things, 1).await;
+    assert_eq!(refused.cause().map(|cause| &**cause), Some("the decision point refuses tool:b"));
+    for answer in [
+        r#"{"evaluations":[{"decision":true},{"decision":true}]}"#,
+        r#"{"evaluations":[{"decision":true},{"decision":true},{"decision":true},{"decision":true}]}"#,
+        r#"{"evaluations":[{"decision":true},{"decision":true},{"decision":"true"}]}"#,
+        r#"{"evaluations":[{"decision":true},{"decision":true},{}]}"#,
+        r#"{"evaluations":{"0":{"decision":true}}}"#,
+        r#"{"decision":true}"#,
+    ] {
+        point.answer(Some((200, answer)));
+        assert_eq!(
+            verdict(&at_once().unwrap(), &alice, &things, 1).await.effect(),
+            Effect::Error,
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn users_of_two_issuers_are_two_users_unless_said_otherwise() {
     let point = DecisionPoint::start().await;
     point.permit(&["m"]);

@@ -63,7 +63,40 @@ async fn groups_and_claims_of_the_credential_decide_and_the_record_names_the_pol
     assert_eq!(ask(json!(["sales"]), "llama-3.1-8b").await, StatusCode::FORBIDDEN);
     let refused = record();
     assert_eq!(refused["cause"], "no Cedar policy permits model:llama-3.1-8b");
+    assert_eq!(refused["ran"]["read"], "passed", "only with the model it was certain");
     assert_eq!(ask(json!([{ "staff": 1 }]), "llama-3.1-8b").await, StatusCode::FORBIDDEN);
+    record();
+}
+
+#[tokio::test]
+async fn who_can_be_permitted_nothing_is_refused_before_the_body_is_read() {
+    let (send, records) = mpsc::channel::<Value>();
+    let sink = move |entry: &AuditEntry| drop(send.send(serde_json::to_value(entry).unwrap()));
+    let issuer = Issuer::new("https://issuer.test");
+    let policies = r#"permit (principal in Group::"staff", action, resource);"#;
+    let gate = Gate::builder()
+        .issuer(issuer.trusted().audience("https://llm.test"))
+        .route(Route::post("/v1/chat/completions").dialect(OpenAiChat).scope("use"))
+        .policy(CedarPolicy::builder("staff").groups("/groups").text(policies, SCHEMA, "[]").unwrap())
+        .danger_without_limits()
+        .audit(AuditLog::builder().sink(sink).start().unwrap())
+        .build()
+        .unwrap();
+    let credential = issuer.credential("alice").audience("https://llm.test").scope("use").sign();
+    let mut request = Request::post("/v1/chat/completions")
+        .header("content-type", "application/json")
+        .header("authorization", format!("Bearer {credential}"))
+        .body(Body::from("no JSON at all"))
+        .unwrap();
+    request.extensions_mut().insert(PeerAddress("192.0.2.7:4711".parse().unwrap()));
+    request.extensions_mut().insert(TlsConnection::new());
+    assert_eq!(gate.protect(Router::new()).oneshot(request).await.unwrap().status(), StatusCode::FORBIDDEN);
+    let record = records.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!(
+        (&record["ran"]["authorize"], &record["ran"]["read"]),
+        (&json!("refused"), &json!("not_reached"))
+    );
+    assert_eq!(record["cause"], "no Cedar policy permits generate to this principal, whatever the thing");
 }
 
 const FILE: &str = r#"
@@ -115,6 +148,27 @@ fn a_file_names_the_policies_and_what_is_wrong_with_them_is_said() {
         assert_eq!(error.key(), "cedar", "{error}");
         assert!(error.to_string().contains(says), "{error}");
     }
+}
+
+#[test]
+fn a_file_names_policies_that_are_only_tried_out() {
+    let issuer = Issuer::new("https://issuer.test");
+    let text = FILE.replace(r#"{"keys": []}"#, &issuer.jwks());
+    let (before, cedar) = text.split_once("[cedar]").unwrap();
+    let build = |text: &str| {
+        let config = portcullis::gate::config::Config::parse(text)?;
+        config.relative_to(env!("CARGO_MANIFEST_DIR")).build()
+    };
+    let tried = cedar.replace("name = \"house rules\"\n", "");
+    let gate = build(&format!("{text}[shadow.cedar]{tried}")).unwrap();
+    let posture = gate.posture().to_string();
+    assert!(posture.contains("TRIED OUT, REFUSES NOTHING: cedar-shadow: 6 Cedar policies of "), "{posture}");
+    assert!(gate.policies().shadow_counts().map(|(name, _)| name).eq(["cedar-shadow"]));
+    let alone = build(&format!("{before}[shadow.cedar]{tried}")).unwrap_err();
+    assert!(alone.to_string().contains("tried out"), "nothing would be in force: {alone}");
+    let error =
+        build(&format!("{text}[shadow.cedar]{}", tried.replace("policies.cedar", "none.cedar"))).unwrap_err();
+    assert_eq!(error.key(), "shadow.cedar", "{error}");
 }
 
 /// One that may be asked only as it was when a request came.

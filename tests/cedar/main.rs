@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests; clippy knows only the functions that are marked so")]
 
+mod early;
 mod files;
 mod forbids;
 mod gate;
+mod remembered;
 mod slices;
 mod withheld;
 

@@ -1,4 +1,4 @@
-use super::evaluation::Evaluation;
+use super::evaluation::{Evaluation, together};
 use super::remembered::Remembered;
 use super::{AuthZenError, AuthZenErrorKind};
 use crate::clock::SharedClock;
@@ -7,7 +7,7 @@ use crate::payload::{Document, Node};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderValue, Request, StatusCode, Uri};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ const AT_ONCE: usize = 256;
 #[derive(Debug)]
 pub(super) struct Asker {
     pub(super) endpoint: Uri,
+    /// Where several are asked at once.
+    pub(super) evaluations: Option<Uri>,
     pub(super) fetch: Arc<dyn Fetch>,
     pub(super) bearer: Option<HeaderValue>,
     pub(super) remember_for: Duration,
@@ -34,15 +36,14 @@ pub(super) struct Asker {
 /// A question, and what its decision is remembered by.
 #[derive(Clone, Debug)]
 pub(super) struct Question {
-    body: String,
+    evaluation: Evaluation,
     key: [u8; 32],
 }
 
 impl Question {
     pub(super) fn new(evaluation: Evaluation) -> Self {
-        let body = evaluation.body();
-        let hash = digest(&SHA256, evaluation.timeless().as_bytes());
-        Self { body, key: *hash.as_ref().first_chunk().expect("a SHA-256 has 32 bytes") }
+        let hash = digest(&SHA256, evaluation.clone().timeless().as_bytes());
+        Self { evaluation, key: *hash.as_ref().first_chunk().expect("a SHA-256 has 32 bytes") }
     }
 }
 
@@ -58,15 +59,51 @@ impl Asker {
 
     /// Asks, within the time limit.
     pub(super) async fn ask(&self, question: Question) -> Result<bool, AuthZenError> {
+        let answer = self.post(&self.endpoint, question.evaluation.body()).await?;
+        let permits = decision(answer.root())?;
+        self.keep(&question, permits);
+        Ok(permits)
+    }
+
+    /// Asks about all of these at once (§7), which are about one request, within the time limit; a decision for each, in their order.
+    pub(super) async fn ask_at_once(
+        &self,
+        endpoint: &Uri,
+        questions: &[Question],
+    ) -> Result<Vec<bool>, AuthZenError> {
+        let body = together(questions.iter().map(|question| &question.evaluation));
+        let answer = self.post(endpoint, body).await?;
+        let decisions = match answer.root().get("evaluations") {
+            Some(answers) => answers.items().map(decision).collect::<Result<Vec<bool>, _>>()?,
+            None => Vec::new(),
+        };
+        if decisions.len() != questions.len() {
+            let (found, asked) = (decisions.len(), questions.len());
+            let problem = format!("`evaluations` holds {found} decisions on {asked} questions");
+            return Err(AuthZenErrorKind::Answer(problem).into());
+        }
+        questions.iter().zip(&decisions).for_each(|(question, permits)| self.keep(question, *permits));
+        Ok(decisions)
+    }
+
+    fn keep(&self, question: &Question, permits: bool) {
+        if !self.remember_for.is_zero() {
+            let now = self.clock.elapsed();
+            self.remembered.keep(question.key, permits, now.saturating_add(self.remember_for));
+        }
+    }
+
+    /// The answer, if it is one (§6.2): what may be read in two ways is not believed.
+    async fn post(&self, endpoint: &Uri, body: String) -> Result<Document, AuthZenError> {
         let Ok(_room) = self.room.try_acquire() else { return Err(AuthZenErrorKind::Busy(AT_ONCE).into()) };
-        let mut request = Request::post(self.endpoint.clone())
+        let mut request = Request::post(endpoint.clone())
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json");
         if let Some(bearer) = &self.bearer {
             request = request.header(AUTHORIZATION, bearer.clone());
         }
         let request = request
-            .body(Bytes::from(question.body))
+            .body(Bytes::from(body))
             .map_err(|error| AuthZenErrorKind::Unreachable(error.to_string()))?;
         let mut answer = self.fetch.fetch(request);
         let mut too_late = self.clock.sleep(self.time_limit);
@@ -80,23 +117,17 @@ impl Asker {
             Some(answer) => answer.map_err(|error| AuthZenErrorKind::Unreachable(error.to_string()))?,
             None => return Err(AuthZenErrorKind::TooLate(self.time_limit.as_millis()).into()),
         };
-        let permits = read(&response)?;
-        if !self.remember_for.is_zero() {
-            let now = self.clock.elapsed();
-            self.remembered.keep(question.key, permits, now.saturating_add(self.remember_for));
+        if response.status() != StatusCode::OK {
+            return Err(AuthZenErrorKind::Status(response.status().as_u16()).into());
         }
-        Ok(permits)
+        let document = Document::parse(response.into_body());
+        document.map_err(|error| AuthZenErrorKind::Answer(error.to_string()).into())
     }
 }
 
-/// §6.2: only `true` permits, and nothing that may be read in two ways is believed.
-fn read(response: &Response<Bytes>) -> Result<bool, AuthZenErrorKind> {
-    if response.status() != StatusCode::OK {
-        return Err(AuthZenErrorKind::Status(response.status().as_u16()));
-    }
-    let document = Document::parse(response.body().clone())
-        .map_err(|error| AuthZenErrorKind::Answer(error.to_string()))?;
-    let decision = document.root().get("decision").and_then(Node::as_bool);
+/// §6.2: only `true` permits.
+fn decision(answer: Node<'_>) -> Result<bool, AuthZenErrorKind> {
+    let decision = answer.get("decision").and_then(Node::as_bool);
     decision.ok_or_else(|| AuthZenErrorKind::Answer("`decision` is missing, or no boolean".to_owned()))
 }
 

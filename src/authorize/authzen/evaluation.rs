@@ -72,6 +72,35 @@ impl Evaluation {
     }
 }
 
+/// Questions of one subject about one action in the same circumstances, which differ in the resource, as one (§7.1).
+pub(super) fn together<'e>(evaluations: impl Iterator<Item = &'e Evaluation>) -> String {
+    #[derive(Serialize)]
+    struct Together<'e> {
+        #[serde(flatten)]
+        shared: Option<Shared<'e>>,
+        evaluations: Vec<Own<'e>>,
+    }
+
+    #[derive(Clone, Copy, Serialize)]
+    struct Shared<'e> {
+        subject: &'e Entity,
+        action: &'e Action,
+        context: &'e Map<String, Value>,
+    }
+
+    #[derive(Serialize)]
+    struct Own<'e> {
+        resource: &'e Entity,
+    }
+
+    let mut together = Together { shared: None, evaluations: Vec::new() };
+    for Evaluation { subject, action, resource, context } in evaluations {
+        together.shared.get_or_insert(Shared { subject, action, context });
+        together.evaluations.push(Own { resource });
+    }
+    serde_json::to_string(&together).expect("strings and values are JSON")
+}
+
 /// The member of the context that says when.
 pub(super) const TIME: &str = "time";
 

@@ -2,14 +2,16 @@
 //!
 //! 1. Every thing that a request touches is one evaluation (§6.1): `subject` is the principal, `action` the action of the route,
 //!    `resource` the thing; and one is the route, where its kind is asked about ([`kinds`](AuthZenPolicy::kinds)) or nothing else is. All are
-//!    asked at once, and all must be permitted. A request that touches more than
+//!    asked at the same time, with one request where [`evaluations_endpoint`](AuthZenPolicy::evaluations_endpoint) is set (§7), and all must be
+//!    permitted. A request that touches more than
 //!    [`questions_per_request`](AuthZenPolicy::questions_per_request) is refused.
 //! 2. Only `"decision": true` in an answer of status 200 permits. Anything else, no answer in time, or too many questions under way,
 //!    refuses: the decision point is down, and 503 says so.
 //! 3. A decision is remembered for as long as was stated, and not at all unless it was. The time of day is no part of what it is
 //!    remembered by; everything else is. Where decisions are remembered, `bytes` is the next power of two, 1024 at least: a decision on a body
 //!    holds for others of about its size, and for no larger one.
-//! 4. [`AuthZenPolicy::evaluate`] asks about anything else, by the same rules.
+//! 4. It is asked once, after the body was read: what could be said before would cost a second question.
+//! 5. [`AuthZenPolicy::evaluate`] asks about anything else, by the same rules.
 //!
 //! | member | holds |
 //! |---|---|
@@ -38,6 +40,7 @@
 //! ```
 
 mod ask;
+mod context;
 mod error;
 mod evaluation;
 mod policy;

@@ -1,15 +1,13 @@
 use super::ask::{Asker, Question, all, room};
-use super::evaluation::TIME;
+use super::context::{BYTES, context, rounded, value_of};
 use super::remembered::Remembered;
 use super::{AuthZenError, AuthZenErrorKind, Entity, Evaluation};
 use crate::authorize::telling::check_claims;
 use crate::authorize::{AccessRequest, Decided, Policy, Resource, Verdict};
 use crate::clock::{SharedClock, SystemClock};
 use crate::fetch::Fetch;
-use crate::principal::ClaimValue;
 use crate::route::ResourceKind;
 use http::{HeaderValue, Uri};
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use std::fmt;
@@ -22,9 +20,6 @@ const TIME_LIMIT: Duration = Duration::from_secs(1);
 
 /// How much is asked about for one request, unless said otherwise.
 const QUESTIONS: NonZeroUsize = NonZeroUsize::new(32).expect("it is not zero");
-
-/// The member of the context that says how large the body is.
-const BYTES: &str = "bytes";
 
 /// A [`Policy`] that asks a decision point; see the [module](super).
 #[derive(Clone)]
@@ -43,12 +38,9 @@ impl AuthZenPolicy {
     /// # Errors
     /// When the endpoint is no absolute URL.
     pub fn new(endpoint: &str, fetch: impl Fetch) -> Result<Self, AuthZenError> {
-        let uri: Option<Uri> = endpoint.parse().ok();
-        let endpoint = uri
-            .filter(|uri| uri.scheme().is_some() && uri.host().is_some())
-            .ok_or_else(|| AuthZenErrorKind::Endpoint(endpoint.to_owned()))?;
         let asker = Asker {
-            endpoint,
+            endpoint: url(endpoint)?,
+            evaluations: None,
             fetch: Arc::new(fetch),
             bearer: None,
             remember_for: Duration::ZERO,
@@ -71,6 +63,15 @@ impl AuthZenPolicy {
     pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = name.into();
         self
+    }
+
+    /// Asks about several things of one request at once, at this endpoint, the whole URL (§7); about each by itself when not called.
+    ///
+    /// # Errors
+    /// When it is no absolute URL.
+    pub fn evaluations_endpoint(self, endpoint: &str) -> Result<Self, AuthZenError> {
+        let endpoint = url(endpoint)?;
+        Ok(self.change(|asker| asker.evaluations = Some(endpoint)))
     }
 
     /// Shows this secret to the decision point as a bearer credential.
@@ -142,9 +143,11 @@ impl AuthZenPolicy {
 
     fn change(mut self, change: impl FnOnce(&mut Asker)) -> Self {
         // A clone that is changed asks for itself from then on, and remembers for itself.
-        let Asker { endpoint, fetch, bearer, remember_for, time_limit, clock, .. } = &*self.asker;
+        let Asker { endpoint, evaluations, fetch, bearer, remember_for, time_limit, clock, .. } =
+            &*self.asker;
         let mut asker = Asker {
             endpoint: endpoint.clone(),
+            evaluations: evaluations.clone(),
             fetch: fetch.clone(),
             bearer: bearer.clone(),
             remember_for: *remember_for,
@@ -231,60 +234,10 @@ impl AuthZenPolicy {
     }
 }
 
-/// The next power of two, from 1024 on; nothing stays nothing.
-fn rounded(bytes: u64) -> u64 {
-    match bytes {
-        0 => 0,
-        bytes => bytes.max(1024).checked_next_power_of_two().unwrap_or(u64::MAX),
-    }
-}
-
-fn context(request: &AccessRequest<'_>) -> Map<String, Value> {
-    let environment = &request.environment;
-    let mut all = Map::new();
-    let mut add = |name: &str, value: Value| drop(all.insert(name.to_owned(), value));
-    let seconds = i64::try_from(environment.time.as_secs()).unwrap_or(i64::MAX);
-    if let Ok(moment) = Timestamp::from_second(seconds) {
-        add(TIME, moment.to_string().into());
-    }
-    add("route", request.route.into());
-    add("managed", environment.device.is_some_and(|device| device.managed).into());
-    if let Some(client) = environment.client {
-        add("client", client.ip().to_string().into());
-    }
-    if let Some(id) = environment.device.and_then(|device| device.id.as_deref()) {
-        add("device", id.into());
-    }
-    if let Some(plan) = environment.plan {
-        add("plan", plan.into());
-    }
-    if let Some(workload) = request.principal.workload() {
-        add("workload", workload.id().as_str().into());
-    }
-    if let Some(payload) = environment.payload {
-        add(BYTES, payload.bytes.into());
-        // What is not known of an opaque body is left out.
-        payload.has_tools.into_iter().for_each(|tools| add("tools", tools.into()));
-        payload.is_streamed.into_iter().for_each(|streamed| add("streamed", streamed.into()));
-        payload.privileged.into_iter().for_each(|names| add("privileged", names.into()));
-        if let Some(cap) = payload.output_cap {
-            add("output_cap", cap.into());
-        }
-        if let Some(findings) = payload.findings {
-            add("findings", (findings.len() + findings.dropped()).into());
-        }
-    }
-    all
-}
-
-fn value_of(claim: &ClaimValue) -> Option<Value> {
-    Some(match claim {
-        ClaimValue::Text(text) => (**text).into(),
-        ClaimValue::Number(number) => (*number).into(),
-        ClaimValue::Flag(flag) => (*flag).into(),
-        ClaimValue::List(items) => items.iter().filter_map(value_of).collect(),
-        _ => return None,
-    })
+fn url(endpoint: &str) -> Result<Uri, AuthZenError> {
+    let uri: Option<Uri> = endpoint.parse().ok();
+    uri.filter(|uri| uri.scheme().is_some() && uri.host().is_some())
+        .ok_or_else(|| AuthZenErrorKind::Endpoint(endpoint.to_owned()).into())
 }
 
 impl Policy for AuthZenPolicy {
@@ -319,6 +272,15 @@ impl Policy for AuthZenPolicy {
         let asker = self.asker.clone();
         Decided::later(async move {
             let (things, questions): (Vec<_>, Vec<_>) = open.into_iter().unzip();
+            if let (Some(endpoint), 2..) = (&asker.evaluations, questions.len()) {
+                return match asker.ask_at_once(endpoint, &questions).await {
+                    Ok(answers) => match answers.iter().position(|permits| !permits) {
+                        Some(which) => refused(&things[which]),
+                        None => permitted,
+                    },
+                    Err(error) => Verdict::error(error.to_string()),
+                };
+            }
             let asked = questions.into_iter().map(|question| Box::pin(asker.ask(question)));
             match all(asked.enumerate().collect()).await {
                 Ok(()) => permitted,
@@ -341,7 +303,7 @@ impl Policy for AuthZenPolicy {
     }
 
     fn describe(&self) -> String {
-        let Asker { endpoint, remember_for, time_limit, .. } = &*self.asker;
+        let Asker { endpoint, evaluations, remember_for, time_limit, .. } = &*self.asker;
         let kinds = match &self.kinds {
             Some(kinds) => kinds.iter().map(ResourceKind::as_str).collect::<Vec<_>>().join(", "),
             None => "everything".to_owned(),
@@ -355,6 +317,9 @@ impl Policy for AuthZenPolicy {
             remember_for.as_secs_f64(),
             self.most,
         );
+        if let Some(evaluations) = evaluations {
+            line.push_str(&format!("; about several at once at {evaluations}"));
+        }
         for (name, pointer) in &self.properties {
             line.push_str(&format!(", {name} from {pointer}"));
         }

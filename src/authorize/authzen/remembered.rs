@@ -1,20 +1,12 @@
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use crate::authorize::kept::Kept;
 use std::time::Duration;
 
 /// How many decisions each half remembers.
 const HALF: usize = 8 * 1024;
 
-/// Decisions, by the SHA-256 of what was asked. When the newer half is full, it becomes the older one, and what stood there is
-/// forgotten: nobody waits while all are looked through.
-#[derive(Debug, Default)]
-pub(super) struct Remembered(Mutex<Halves>);
-
-#[derive(Debug, Default)]
-struct Halves {
-    newer: HashMap<[u8; 32], Decision>,
-    older: HashMap<[u8; 32], Decision>,
-}
+/// Decisions, by the SHA-256 of what was asked.
+#[derive(Debug)]
+pub(super) struct Remembered(Kept<[u8; 32], Decision>);
 
 #[derive(Clone, Copy, Debug)]
 struct Decision {
@@ -23,23 +15,20 @@ struct Decision {
     until: Duration,
 }
 
+impl Default for Remembered {
+    fn default() -> Self {
+        Self(Kept::new(HALF))
+    }
+}
+
 impl Remembered {
     pub(super) fn find(&self, question: &[u8; 32], now: Duration) -> Option<bool> {
-        let halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let decision = *halves.newer.get(question).or_else(|| halves.older.get(question))?;
+        let decision = self.0.find(question)?;
         (now < decision.until).then_some(decision.permits)
     }
 
     pub(super) fn keep(&self, question: [u8; 32], permits: bool, until: Duration) {
-        let mut halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut forgotten = HashMap::new();
-        if halves.newer.len() >= HALF {
-            let full = std::mem::take(&mut halves.newer);
-            forgotten = std::mem::replace(&mut halves.older, full);
-        }
-        halves.newer.insert(question, Decision { permits, until });
-        drop(halves);
-        drop(forgotten);
+        self.0.keep(question, Decision { permits, until });
     }
 }
 
@@ -48,23 +37,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_asked_last_is_remembered_however_much_is_asked() {
+    fn a_decision_is_remembered_until_its_time() {
         let (remembered, soon) = (Remembered::default(), Duration::from_secs(9));
-        let question = |n: usize| {
-            let mut question = [0; 32];
-            question[..8].copy_from_slice(&n.to_be_bytes());
-            question
-        };
-        for n in 0..5 * HALF {
-            remembered.keep(question(n), n % 2 == 0, soon);
-            assert_eq!(remembered.find(&question(n), Duration::ZERO), Some(n % 2 == 0));
-        }
-        assert_eq!(remembered.find(&question(0), Duration::ZERO), None);
-        for n in 4 * HALF..5 * HALF {
-            assert_eq!(remembered.find(&question(n), Duration::ZERO), Some(n % 2 == 0));
-            assert_eq!(remembered.find(&question(n), soon), None);
-        }
-        let halves = remembered.0.lock().unwrap();
-        assert!(halves.newer.len() + halves.older.len() <= 2 * HALF);
+        remembered.keep([1; 32], true, soon);
+        remembered.keep([2; 32], false, soon);
+        assert_eq!(remembered.find(&[1; 32], Duration::ZERO), Some(true));
+        assert_eq!(remembered.find(&[2; 32], Duration::ZERO), Some(false));
+        assert_eq!(remembered.find(&[1; 32], soon), None);
+        assert_eq!(remembered.find(&[3; 32], Duration::ZERO), None);
     }
 }

@@ -8,8 +8,15 @@
 //! 3. What no policy permits is refused, and what one forbids. A policy that cannot be evaluated refuses, too: Cedar itself would
 //!    pass over it, and over a `forbid` as well.
 //! 4. Only policies that can apply are evaluated: they are sliced by action, principal and resource, and every `forbid` is in every
-//!    slice. It decides as all of them would ([`CedarStore::decide`], [`CedarStore::decide_unsliced`]).
+//!    slice. It decides as all of them would ([`CedarStore::decide`], [`CedarStore::decide_unsliced`]). Of a request that touches several
+//!    things, a `forbid` that looks at no resource is asked about the first alone: of the others it says the same.
 //! 5. An attribute that no policy reads is not made. Nothing goes through JSON text on the way of a request.
+//! 6. The entity of a principal is made once and remembered by everything that it is made of: issuer and subject, or the machine; tenant,
+//!    application, scopes, roles and claims. Whoever differs in one of them is another principal. It is forgotten when the files are read
+//!    again. The context is made for each request. Where there is an [`EntitySource`], nothing is remembered.
+//! 7. Before the body is read, whoever is in the scope of no permit for the action is refused, whatever the resource and the conditions
+//!    say, and so is whoever lacks a claim because an actor lacks it. A `forbid`, and a condition on nothing but the principal, wait for the
+//!    body. Where there is an [`EntitySource`], everything does: it would be asked twice.
 //!
 //! # Entities
 //!
@@ -45,6 +52,8 @@
 //! # Ok::<(), portcullis::authorize::cedar::CedarError>(())
 //! ```
 
+mod askers;
+mod context;
 mod entities;
 mod error;
 mod loaded;
@@ -52,6 +61,7 @@ mod model;
 mod policy;
 mod reads;
 mod scope;
+mod slices;
 mod source;
 mod store;
 

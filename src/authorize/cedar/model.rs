@@ -1,15 +1,15 @@
 //! From a request to what Cedar asks about.
 
+use super::askers::{Asker, Who};
 use super::reads::{Reads, entities_in};
 use super::store::{CedarStore, Given};
 use super::{CedarError, CedarErrorKind, EntitySource};
-use crate::authorize::{AccessRequest, Resource};
-use crate::payload::Findings;
-use crate::principal::{ClaimValue, Principal};
+use crate::authorize::Resource;
+use crate::principal::ClaimValue;
 use crate::route::ResourceKind;
-use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression as Value};
-use jiff::Timestamp;
+use cedar_policy::{Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression as Value};
 use jiff::tz::TimeZone;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +36,10 @@ pub(super) struct Types {
     role: EntityTypeName,
     tenant: EntityTypeName,
     model: EntityTypeName,
+    dataset: EntityTypeName,
+    tool: EntityTypeName,
+    part: EntityTypeName,
+    route: EntityTypeName,
 }
 
 impl Types {
@@ -48,7 +52,23 @@ impl Types {
             role: named("Role"),
             tenant: named("Tenant"),
             model: named("Model"),
+            dataset: named("Dataset"),
+            tool: named("Tool"),
+            part: named("Part"),
+            route: named("Route"),
         }
+    }
+
+    /// The type of a kind of things. `None` for a name of which none can be made.
+    pub(super) fn of(&self, kind: &ResourceKind) -> Option<Cow<'_, EntityTypeName>> {
+        Some(Cow::Borrowed(match kind {
+            ResourceKind::Model => &self.model,
+            ResourceKind::Dataset => &self.dataset,
+            ResourceKind::Tool => &self.tool,
+            ResourceKind::Part => &self.part,
+            ResourceKind::Route => &self.route,
+            ResourceKind::Custom(name) => return type_of(name).map(Cow::Owned),
+        }))
     }
 }
 
@@ -60,10 +80,10 @@ pub(super) fn zone(name: &str) -> Result<TimeZone, CedarError> {
     TimeZone::get(name).map_err(|_| CedarErrorKind::Zone(name.to_owned()).into())
 }
 
-/// The type of a kind of things: `mcp-resource` is `McpResource`. `None` for a name of which none can be made.
-pub(super) fn type_of(kind: &ResourceKind) -> Option<EntityTypeName> {
+/// `mcp-resource` is `McpResource`.
+fn type_of(kind: &str) -> Option<EntityTypeName> {
     let mut name = String::new();
-    for word in kind.as_str().split(['-', '_', ' ']) {
+    for word in kind.split(['-', '_', ' ']) {
         let mut letters = word.chars();
         name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
         name.push_str(letters.as_str());
@@ -78,29 +98,25 @@ impl Shape {
         attributes.chain(&self.groups).cloned().collect()
     }
 
-    pub(super) fn action(&self, request: &AccessRequest<'_>) -> EntityUid {
-        self.action_called(request.action)
-    }
-
-    pub(super) fn action_called(&self, name: &str) -> EntityUid {
+    pub(super) fn action(&self, name: &str) -> EntityUid {
         uid(&self.types.action, name)
     }
 
     pub(super) fn resource(&self, resource: &Resource<'_>) -> Option<EntityUid> {
-        match resource.kind {
-            ResourceKind::Model => Some(uid(&self.types.model, &resource.id)),
-            _ => type_of(&resource.kind).map(|kind| uid(&kind, &resource.id)),
-        }
+        self.types.of(&resource.kind).map(|kind| uid(&kind, &resource.id))
     }
 
     /// The principal and all that is known of it.
-    pub(super) fn principal(&self, who: &Principal, store: &CedarStore) -> Result<Vec<Given>, String> {
-        let (name, mut attributes, mut parents) = match who.subject() {
+    pub(super) fn principal(&self, who: &Who, store: &CedarStore) -> Result<Asker, String> {
+        let (name, mut attributes, mut parents) = match &who.subject {
             Some(subject) => {
                 let name = uid(&self.types.user, &both(subject.issuer(), subject.id()));
                 (name, self.attributes_of(who, store.reads()), self.parents_of(who))
             }
-            None => (uid(&self.types.workload, who.name()), HashMap::new(), HashSet::new()),
+            None => {
+                let machine = who.machine.as_ref().map_or("", |machine| machine.as_str());
+                (uid(&self.types.workload, machine), HashMap::new(), HashSet::new())
+            }
         };
         let (mut more, mut refers) = (self.ask(&name)?, Vec::new());
         let mut join = |entity: Entity| {
@@ -119,9 +135,10 @@ impl Shape {
             join(entity.clone());
         }
         let listed: Vec<EntityUid> = parents.iter().cloned().collect();
-        let entity = Entity::new(name, attributes, parents).map_err(|error| error.to_string())?;
+        let entity = Entity::new(name.clone(), attributes, parents).map_err(|error| error.to_string())?;
         more.insert(0, Given { entity, parents: listed, refers });
-        Ok(more)
+        let (seen, reach) = (store.see(&name, &more), store.reach_of(&name, &more));
+        Ok(Asker { name, given: more, seen, reach })
     }
 
     /// What the source knows of an entity.
@@ -137,7 +154,7 @@ impl Shape {
         read.map(|(_, pointer)| pointer).chain(&self.groups)
     }
 
-    fn attributes_of(&self, who: &Principal, reads: &Reads) -> HashMap<String, Value> {
+    fn attributes_of(&self, who: &Who, reads: &Reads) -> HashMap<String, Value> {
         let mut all = HashMap::new();
         let mut add = |name: &str, value: &mut dyn FnMut() -> Option<Value>| {
             if reads.any(name)
@@ -146,25 +163,25 @@ impl Shape {
                 all.insert(name.to_owned(), value);
             }
         };
-        if let Some(subject) = who.subject() {
+        if let Some(subject) = &who.subject {
             add("issuer", &mut || Some(text(subject.issuer())));
             add("subject", &mut || Some(text(subject.id())));
         }
-        add("tenant", &mut || who.tenant().map(|tenant| text(tenant.as_str())));
-        add("application", &mut || who.application().map(|application| text(application.as_str())));
-        add("scopes", &mut || Some(Value::new_set(who.scopes().iter().map(text))));
-        add("roles", &mut || Some(Value::new_set(who.roles().iter().map(text))));
+        add("tenant", &mut || who.tenant.as_ref().map(|tenant| text(tenant.as_str())));
+        add("application", &mut || who.application.as_ref().map(|application| text(application.as_str())));
+        add("scopes", &mut || Some(Value::new_set(who.scopes.iter().map(text))));
+        add("roles", &mut || Some(Value::new_set(who.roles.iter().map(text))));
         for (attribute, pointer) in &self.attributes {
-            add(attribute, &mut || who.claims().get(pointer).and_then(value_of));
+            add(attribute, &mut || who.claims.get(pointer).and_then(value_of));
         }
         all
     }
 
-    fn parents_of(&self, who: &Principal) -> HashSet<EntityUid> {
-        let roles = who.roles().iter().map(|role| uid(&self.types.role, role));
-        let tenant = who.tenant().map(|tenant| uid(&self.types.tenant, tenant.as_str()));
+    fn parents_of(&self, who: &Who) -> HashSet<EntityUid> {
+        let roles = who.roles.iter().map(|role| uid(&self.types.role, role));
+        let tenant = who.tenant.as_ref().map(|tenant| uid(&self.types.tenant, tenant.as_str()));
         let mut parents: HashSet<EntityUid> = roles.chain(tenant).collect();
-        match self.groups.as_ref().and_then(|pointer| who.claims().get(pointer)) {
+        match self.groups.as_ref().and_then(|pointer| who.claims.get(pointer)) {
             Some(ClaimValue::Text(one)) => drop(parents.insert(uid(&self.types.group, one))),
             Some(ClaimValue::List(several)) => {
                 let names = several.iter().filter_map(ClaimValue::as_str);
@@ -173,55 +190,6 @@ impl Shape {
             _ => {}
         }
         parents
-    }
-
-    /// The circumstances that some policy reads.
-    pub(super) fn context(&self, request: &AccessRequest<'_>, reads: &Reads) -> Result<Context, String> {
-        let environment = &request.environment;
-        let payload = environment.payload.unwrap_or_default();
-        let seconds = i64::try_from(environment.time.as_secs()).unwrap_or(i64::MAX);
-        let mut all: Vec<(String, Value)> = Vec::new();
-        let mut add = |name: &str, value: &mut dyn FnMut() -> Option<Value>| {
-            if reads.any(name)
-                && let Some(value) = value()
-            {
-                all.push((name.to_owned(), value));
-            }
-        };
-        let local = || {
-            let moment = Timestamp::from_second(seconds).map_err(|error| error.to_string())?;
-            Ok::<_, String>(moment.to_zoned(self.zone.clone()))
-        };
-        if reads.any("weekday") || reads.any("minute") {
-            let local = local()?;
-            let minute = i64::from(local.hour()) * 60 + i64::from(local.minute());
-            add("weekday", &mut || Some(Value::new_long(local.weekday().to_monday_one_offset().into())));
-            add("minute", &mut || Some(Value::new_long(minute)));
-        }
-        add("time", &mut || Some(Value::new_long(seconds)));
-        add("route", &mut || Some(text(request.route)));
-        add("client", &mut || environment.client.map(|client| Value::new_ip(client.ip().to_string())));
-        add("managed", &mut || {
-            Some(Value::new_bool(environment.device.is_some_and(|device| device.managed)))
-        });
-        add("device", &mut || environment.device.and_then(|device| device.id.as_deref()).map(text));
-        add("plan", &mut || environment.plan.map(text));
-        add("workload", &mut || request.principal.workload().map(|machine| text(machine.id().as_str())));
-        add("actors", &mut || {
-            let actors = request.principal.actors().iter();
-            Some(Value::new_set(actors.map(|actor| text(&both(actor.issuer(), actor.id())))))
-        });
-        add("bytes", &mut || Some(long(payload.bytes)));
-        add("output_cap", &mut || payload.output_cap.map(long));
-        // Without them, a policy that reads them cannot be evaluated, which refuses.
-        add("tools", &mut || payload.has_tools.map(Value::new_bool));
-        add("streamed", &mut || payload.is_streamed.map(Value::new_bool));
-        add("privileged", &mut || Some(Value::new_set(payload.privileged?.iter().map(|name| text(name)))));
-        // What nobody has inspected holds who knows what: a policy that asks is not told that there is nothing.
-        let found = |findings: &Findings| findings.len() + findings.dropped();
-        let findings = payload.findings.map(found).or((payload.bytes == 0).then_some(0));
-        add("findings", &mut || findings.map(|findings| long(findings as u64)));
-        Context::from_pairs(all).map_err(|error| error.to_string())
     }
 }
 
@@ -254,17 +222,12 @@ fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
 }
 
 /// A name that is unique only at its issuer, with its issuer.
-fn both(issuer: &str, id: &str) -> String {
+pub(super) fn both(issuer: &str, id: &str) -> String {
     format!("{issuer}|{id}")
 }
 
 fn text(text: &str) -> Value {
     Value::new_string(text.to_owned())
-}
-
-/// Numbers beyond what Cedar holds are the largest that it does.
-fn long(number: u64) -> Value {
-    Value::new_long(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 fn value_of(claim: &ClaimValue) -> Option<Value> {

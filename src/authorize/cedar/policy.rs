@@ -1,8 +1,8 @@
-use super::loaded::Loaded;
+use super::loaded::{Current, Loaded};
 use super::model::{Shape, Types, zone};
 use super::store::CedarStore;
 use super::{CedarError, CedarErrorKind, EntitySource};
-use crate::authorize::{AccessRequest, Decided, Policy};
+use crate::authorize::{AccessRequest, Decided, Policy, Verdict};
 use crate::route::ResourceKind;
 use arc_swap::ArcSwap;
 use jiff::tz::TimeZone;
@@ -51,7 +51,7 @@ struct Inner {
     name: Arc<str>,
     shape: Arc<Shape>,
     files: Option<Arc<CedarFiles>>,
-    store: ArcSwap<CedarStore>,
+    current: ArcSwap<Current>,
 }
 
 /// Builds a [`CedarPolicy`].
@@ -76,7 +76,7 @@ impl CedarPolicy {
     /// When the files cannot be used, or there are none: then the old policies stay in force.
     pub fn reload(&self) -> Result<(), CedarError> {
         let Some(files) = &self.0.files else { return Err(CedarErrorKind::NoFiles.into()) };
-        self.0.store.store(Arc::new(files.read()?));
+        self.0.current.store(Arc::new(Current::new(files.read()?)));
         Ok(())
     }
 }
@@ -127,14 +127,16 @@ impl CedarPolicyBuilder {
     fn build(mut self, store: CedarStore, files: Option<CedarFiles>) -> Result<CedarPolicy, CedarError> {
         self.shape.zone = zone(&self.zone)?;
         let (name, shape, files) = (self.name.into(), Arc::new(self.shape), files.map(Arc::new));
-        Ok(CedarPolicy(Arc::new(Inner { name, shape, files, store: ArcSwap::from_pointee(store) })))
+        let current = ArcSwap::from_pointee(Current::new(store));
+        Ok(CedarPolicy(Arc::new(Inner { name, shape, files, current })))
     }
 }
 
 impl CedarPolicy {
     fn loaded(&self) -> Loaded {
-        let Inner { name, shape, files, store } = &*self.0;
-        Loaded { name: name.clone(), shape: shape.clone(), files: files.clone(), store: store.load_full() }
+        let Inner { name, shape, files, current } = &*self.0;
+        let (name, shape, files) = (name.clone(), shape.clone(), files.clone());
+        Loaded { name, shape, files, current: current.load_full() }
     }
 }
 
@@ -145,6 +147,10 @@ impl Policy for CedarPolicy {
 
     fn decide(&self, request: &AccessRequest<'_>) -> Decided {
         self.loaded().decide(request)
+    }
+
+    fn decide_early(&self, request: &AccessRequest<'_>) -> Option<Verdict> {
+        self.loaded().decide_early(request)
     }
 
     fn as_of_now(&self) -> Option<Arc<dyn Policy>> {

@@ -58,6 +58,21 @@ impl Reads {
     }
 }
 
+/// Whether the conditions of a policy look at the resource.
+pub(super) fn reads_resource(policy: &Value) -> bool {
+    policy.get("conditions").is_none_or(names_resource)
+}
+
+fn names_resource(node: &Value) -> bool {
+    match node {
+        Value::Array(items) => items.iter().any(names_resource),
+        Value::Object(members) => {
+            members.iter().any(|(name, value)| name == "Var" && value == "resource" || names_resource(value))
+        }
+        _ => false,
+    }
+}
+
 /// The entities that stand in the conditions of a policy, whose attributes and parents it may ask for.
 pub(super) fn literals(policy: &Value) -> Vec<EntityUid> {
     policy.get("conditions").map(entities_in).unwrap_or_default()

@@ -3,7 +3,8 @@ use std::fmt;
 use thiserror::Error;
 
 /// Where entities come from beyond credentials and the entities file: a directory that is held in memory, the application's own
-/// data. It is asked on the way of a request, and must not wait.
+/// data. It is asked on the way of each request, about the principal and about each thing: nothing that it says is remembered. It must not
+/// wait.
 pub trait EntitySource: fmt::Debug + Send + Sync + 'static {
     /// What is known of this principal, or of this thing, and of those that it refers to; nothing, where nothing is known.
     ///

@@ -1,52 +1,26 @@
 use super::entities::{Known, chain};
-use super::reads::{self, Reads};
-use super::scope::{Demand, Names, actions_of, principals, resources, takes};
+use super::reads::Reads;
+use super::scope::Seen;
+use super::slices::{Asked, Slice, Slices};
 use super::{CedarError, CedarErrorKind};
 use aws_lc_rs::digest::{Context, SHA256};
 use cedar_policy::{
-    Authorizer, Decision, Effect, Entities, Entity, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet,
-    Request, Response, Schema, ValidationMode, Validator,
+    Authorizer, Decision, Entities, Entity, EntityTypeName, EntityUid, PolicySet, Request, Response, Schema,
+    ValidationMode, Validator,
 };
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// How many slices are kept. Beyond them, one is put together for the request that needs it.
-const SLICES: usize = 4096;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Policies, schema and entities, checked against each other.
 pub struct CedarStore {
     schema: Schema,
     all: PolicySet,
-    rules: Vec<Rule>,
-    names: Names,
-    /// The permits that take an action, by the action.
-    by_action: HashMap<EntityUid, Box<[usize]>>,
-    /// Those that take an action that the schema does not have.
-    by_any_action: Box<[usize]>,
+    slices: Slices,
     known: Known,
     reads: Reads,
     types: HashSet<EntityTypeName>,
-    called: HashMap<PolicyId, Arc<str>>,
-    slices: Mutex<HashMap<Box<[usize]>, Arc<Slice>>>,
     authorizer: Authorizer,
     fingerprint: String,
-}
-
-struct Rule {
-    policy: Policy,
-    principal: Demand,
-    resource: Demand,
-    /// The actions that it takes; `None` for every one.
-    actions: Option<HashSet<EntityUid>>,
-    has_conditions: bool,
-    /// The entities that its conditions name.
-    literals: Vec<EntityUid>,
-}
-
-/// Some permits and every forbid.
-struct Slice {
-    policies: PolicySet,
-    literals: Vec<EntityUid>,
 }
 
 /// An entity that a request brings, beside those of the file.
@@ -96,53 +70,11 @@ impl CedarStore {
             return Err(CedarErrorKind::Invalid(errors.join("; ")).into());
         }
         let known = Known::new(entities, &schema)?;
-        let actions = schema.action_entities().map_err(|error| CedarErrorKind::Schema(chain(&error)))?;
-        let (mut names, mut reads) = (Names::default(), Reads::default());
-        let mut rules = Vec::new();
-        let mut called = HashMap::new();
-        for policy in all.policies() {
-            let json = policy.to_json().map_err(|error| CedarErrorKind::Policies(chain(&error)))?;
-            reads.add(&json);
-            let name = policy.annotation("id").map_or_else(|| policy.id().to_string(), str::to_owned);
-            called.insert(policy.id().clone(), name.into());
-            rules.push(Rule {
-                principal: names.of_principal(policy),
-                resource: names.of_resource(policy),
-                literals: reads::literals(&json),
-                actions: actions_of(policy, &schema, &actions),
-                has_conditions: policy.has_non_scope_constraint(),
-                policy: policy.clone(),
-            });
-        }
-        let permits = |action: &EntityUid| -> Box<[usize]> {
-            let takes =
-                |rule: &Rule| rule.policy.effect() == Effect::Permit && takes(&rule.policy, action, &actions);
-            rules.iter().enumerate().filter(|(_, rule)| takes(rule)).map(|(place, _)| place).collect()
-        };
-        let by_action = schema.actions().map(|action| (action.clone(), permits(action))).collect();
-        let is_any = |rule: &Rule| {
-            rule.policy.effect() == Effect::Permit
-                && rule.policy.action_constraint() == cedar_policy::ActionConstraint::Any
-        };
-        let by_any_action =
-            rules.iter().enumerate().filter(|(_, rule)| is_any(rule)).map(|(place, _)| place).collect();
+        let mut reads = Reads::default();
+        let slices = Slices::new(&all, &schema, &mut reads)?;
         let types = schema.entity_types().cloned().collect();
-        let (slices, authorizer) = (Mutex::default(), Authorizer::new());
-        Ok(Self {
-            schema,
-            all,
-            rules,
-            names,
-            by_action,
-            by_any_action,
-            known,
-            reads,
-            types,
-            called,
-            slices,
-            authorizer,
-            fingerprint,
-        })
+        let authorizer = Authorizer::new();
+        Ok(Self { schema, all, slices, known, reads, types, authorizer, fingerprint })
     }
 
     /// The schema.
@@ -152,7 +84,7 @@ impl CedarStore {
 
     /// How many policies there are.
     pub fn count(&self) -> usize {
-        self.rules.len()
+        self.slices.count()
     }
 
     /// The beginning of the SHA-256 of the three texts, in hexadecimal: another text, another one.
@@ -160,20 +92,8 @@ impl CedarStore {
         &self.fingerprint
     }
 
-    /// Whom scopes let do this: a line for each policy that takes the action.
-    pub(super) fn who(&self, action: &EntityUid) -> Vec<String> {
-        let line = |rule: &&Rule| {
-            let word = if rule.policy.effect() == Effect::Permit { "by" } else { "not" };
-            let name = self.called.get(rule.policy.id()).map_or("", |name| name);
-            let (who, what) = (principals(&rule.policy), resources(&rule.policy));
-            let when = if rule.has_conditions { ", on conditions" } else { "" };
-            format!("{word} {name}: {who}, {what}{when}")
-        };
-        let takes = |rule: &&Rule| rule.actions.as_ref().is_none_or(|actions| actions.contains(action));
-        let of = |effect: Effect| {
-            self.rules.iter().filter(takes).filter(move |rule| rule.policy.effect() == effect)
-        };
-        of(Effect::Permit).chain(of(Effect::Forbid)).map(|rule| line(&rule)).collect()
+    pub(super) fn slices(&self) -> &Slices {
+        &self.slices
     }
 
     /// Whether the schema declares entities of this type.
@@ -198,19 +118,52 @@ impl CedarStore {
         else {
             return failed("the request names no principal, action or resource".to_owned());
         };
-        let slice = self.slice(principal, action, resource, given);
+        let seen = self.see(principal, given);
+        let own = self.reach_of(principal, given);
+        let (slice, reached) = self.choose(Asked::First, &seen, &own, action, resource, given);
+        match self.gather(&reached, given) {
+            Ok(entities) => self.evaluate(request, &slice, &entities),
+            Err(error) => failed(error),
+        }
+    }
+
+    /// Where those entities of the file stand that can be reached from the principal and from what is given.
+    pub(super) fn reach_of(&self, principal: &EntityUid, given: &[Given]) -> Vec<usize> {
         let mut reached = Vec::new();
         let referred = given.iter().flat_map(|given| given.parents.iter().chain(&given.refers));
-        for uid in [principal, action, resource].into_iter().chain(&slice.literals).chain(referred) {
-            self.known.reach(uid, &mut reached);
-        }
+        std::iter::once(principal).chain(referred).for_each(|uid| self.known.reach(uid, &mut reached));
+        reached
+    }
+
+    /// The policies that can apply, and where those entities of the file stand that they can reach; `own` is the
+    /// [reach](Self::reach_of) of what is given.
+    pub(super) fn choose(
+        &self,
+        asked: Asked,
+        principal: &Seen,
+        own: &[usize],
+        action: &EntityUid,
+        resource: &EntityUid,
+        given: &[Given],
+    ) -> (Arc<Slice>, Vec<usize>) {
+        let slice = self.slices.choose(asked, principal, action, &self.see(resource, given), &self.known);
+        let mut reached = own.to_vec();
+        let others = slice.reach.iter().copied().filter(|place| !own.contains(place));
+        reached.extend(others);
+        self.known.reach(action, &mut reached);
+        self.known.reach(resource, &mut reached);
+        (slice, reached)
+    }
+
+    /// These entities, and those of the file at these places.
+    pub(super) fn gather(&self, reached: &[usize], given: &[Given]) -> Result<Entities, String> {
         let names: Vec<EntityUid> = given.iter().map(|given| given.entity.uid()).collect();
-        let entities =
-            given.iter().map(|given| given.entity.clone()).chain(self.known.take(&reached, &names));
-        match Entities::from_entities(entities, None) {
-            Ok(entities) => self.ruling(&self.authorizer.is_authorized(request, &slice.policies, &entities)),
-            Err(error) => failed(chain(&error)),
-        }
+        let entities = given.iter().map(|given| given.entity.clone()).chain(self.known.take(reached, &names));
+        Entities::from_entities(entities, None).map_err(|error| chain(&error))
+    }
+
+    pub(super) fn evaluate(&self, request: &Request, slice: &Slice, entities: &Entities) -> Ruling {
+        self.ruling(&self.authorizer.is_authorized(request, &slice.policies, entities))
     }
 
     /// The same by all policies and all entities: for comparison.
@@ -222,37 +175,14 @@ impl CedarStore {
         }
     }
 
-    fn slice(
-        &self,
-        principal: &EntityUid,
-        action: &EntityUid,
-        resource: &EntityUid,
-        given: &[Given],
-    ) -> Arc<Slice> {
-        let see = |uid: &EntityUid| {
-            let mut above: Vec<&EntityUid> = Vec::new();
-            match given.iter().find(|given| given.entity.uid() == *uid) {
-                None => above.extend(self.known.ancestors(uid)),
-                Some(own) => self.climb(&own.parents, given, &mut above),
-            }
-            self.names.see(uid, above.into_iter())
-        };
-        let (principal, resource) = (see(principal), see(resource));
-        let candidates = self.by_action.get(action).unwrap_or(&self.by_any_action);
-        let applies = |place: &usize| {
-            let Rule { principal: who, resource: what, .. } = &self.rules[*place];
-            who.is_met_by(&principal) && what.is_met_by(&resource)
-        };
-        let chosen: Box<[usize]> = candidates.iter().copied().filter(applies).collect();
-        let mut slices = self.slices.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slice) = slices.get(&chosen) {
-            return slice.clone();
+    /// An entity as scopes see it.
+    pub(super) fn see(&self, uid: &EntityUid, given: &[Given]) -> Seen {
+        let mut above: Vec<&EntityUid> = Vec::new();
+        match given.iter().find(|given| given.entity.uid() == *uid) {
+            None => above.extend(self.known.ancestors(uid)),
+            Some(own) => self.climb(&own.parents, given, &mut above),
         }
-        let slice = Arc::new(self.cut(&chosen));
-        if slices.len() < SLICES {
-            slices.insert(chosen, slice.clone());
-        }
-        slice
+        self.slices.names.see(uid, above.into_iter())
     }
 
     /// The ancestors by way of these parents, of which some are given as well.
@@ -269,21 +199,10 @@ impl CedarStore {
         }
     }
 
-    fn cut(&self, permits: &[usize]) -> Slice {
-        let (mut policies, mut literals) = (PolicySet::new(), Vec::new());
-        for (place, rule) in self.rules.iter().enumerate() {
-            if rule.policy.effect() == Effect::Forbid || permits.contains(&place) {
-                policies.add(rule.policy.clone()).expect("names are as different as in the whole set");
-                literals.extend(rule.literals.iter().cloned());
-            }
-        }
-        Slice { policies, literals }
-    }
-
     fn ruling(&self, response: &Response) -> Ruling {
         let diagnostics = response.diagnostics();
         let errors: Vec<String> = diagnostics.errors().map(ToString::to_string).collect();
-        let policies = diagnostics.reason().filter_map(|id| self.called.get(id).cloned());
+        let policies = diagnostics.reason().filter_map(|id| self.slices.called(id).cloned());
         let permitted = response.decision() == Decision::Allow && errors.is_empty();
         Ruling { permitted, policies: policies.collect(), errors }
     }
@@ -304,6 +223,6 @@ fn failed(error: String) -> Ruling {
 
 impl std::fmt::Debug for CedarStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CedarStore").field("policies", &self.rules.len()).finish_non_exhaustive()
+        f.debug_struct("CedarStore").field("policies", &self.slices.count()).finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A day of the week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,7 +45,7 @@ impl Weekday {
 }
 
 /// Some hours of some days, somewhere.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Hours {
     zone: TimeZone,
     name: Box<str>,
@@ -52,6 +53,7 @@ pub(super) struct Hours {
     days: [bool; 7],
     from: Time,
     to: Time,
+    last: Last,
 }
 
 impl Hours {
@@ -74,7 +76,14 @@ impl Hours {
         };
         let mut open = [false; 7];
         days.into_iter().for_each(|day| open[day as usize] = true);
-        let hours = Self { zone: found, name: zone.into(), days: open, from: time(from)?, to: time(to)? };
+        let hours = Self {
+            zone: found,
+            name: zone.into(),
+            days: open,
+            from: time(from)?,
+            to: time(to)?,
+            last: Last::default(),
+        };
         if hours.from == hours.to {
             return Err("the hours end when they begin; leave them out for the whole day".to_owned());
         }
@@ -86,7 +95,17 @@ impl Hours {
 
     /// Whether the moment lies within; `None` for one beyond the calendar.
     pub(super) fn hold(&self, moment: UnixTime) -> Option<bool> {
-        let moment = Timestamp::from_second(i64::try_from(moment.as_secs()).ok()?).ok()?;
+        let second = moment.as_secs();
+        if let Some(held) = self.last.find(second) {
+            return Some(held);
+        }
+        let held = self.hold_at(second)?;
+        self.last.keep(second, held);
+        Some(held)
+    }
+
+    fn hold_at(&self, second: u64) -> Option<bool> {
+        let moment = Timestamp::from_second(i64::try_from(second).ok()?).ok()?;
         let local = self.zone.to_datetime(moment);
         let today = usize::try_from(local.weekday().to_monday_zero_offset()).ok()?;
         let time = local.time();
@@ -95,6 +114,27 @@ impl Hours {
             true => self.days[today] && self.from <= time && time < self.to,
             false => self.days[today] && self.from <= time || self.days[yesterday] && time < self.to,
         })
+    }
+}
+
+/// What came of the second that was asked about last: requests of one second need the calendar once. One number holds both, so that
+/// nobody reads the one of one second and the other of another.
+#[derive(Debug, Default)]
+struct Last(AtomicU64);
+
+impl Last {
+    const IS_KEPT: u64 = 1;
+    const HELD: u64 = 2;
+
+    fn find(&self, second: u64) -> Option<bool> {
+        let kept = self.0.load(Ordering::Relaxed);
+        (kept & Self::IS_KEPT != 0 && kept >> 2 == second).then_some(kept & Self::HELD != 0)
+    }
+
+    /// Moments so late that they do not fit are beyond the calendar, and never come here.
+    fn keep(&self, second: u64, held: bool) {
+        let held = if held { Self::HELD } else { 0 };
+        self.0.store(second << 2 | held | Self::IS_KEPT, Ordering::Relaxed);
     }
 }
 

@@ -34,6 +34,7 @@ mod build;
 mod conditions;
 mod evaluate;
 mod hours;
+mod index;
 mod policy;
 mod test;
 mod words;

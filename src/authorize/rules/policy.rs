@@ -1,6 +1,7 @@
 use super::build::{RulePolicyBuilder, each};
 use super::conditions::Node;
 use super::evaluate::{Facts, Truth};
+use super::index::Index;
 use super::test::{Test, called};
 use crate::authorize::{AccessRequest, Decided, Policy, Resource, Verdict};
 use crate::exchange::RuleNames;
@@ -20,6 +21,8 @@ struct Rules {
     name: Arc<str>,
     forbids: Vec<Rule>,
     permits: Vec<Rule>,
+    forbids_about: Index,
+    permits_about: Index,
     /// The kinds of things that some rule speaks of.
     kinds: Vec<ResourceKind>,
 }
@@ -33,10 +36,6 @@ pub(super) struct Rule {
 }
 
 impl Rule {
-    fn is_about(&self, resource: &Resource<'_>) -> bool {
-        self.kind.as_ref() == Some(&resource.kind)
-    }
-
     fn concerns(&self, resource: Option<&Resource<'_>>) -> bool {
         match (&self.kind, resource) {
             (None, _) => true,
@@ -58,7 +57,8 @@ impl RulePolicy {
         permits: Vec<Rule>,
         kinds: Vec<ResourceKind>,
     ) -> Self {
-        Self(Arc::new(Rules { name, forbids, permits, kinds }))
+        let (forbids_about, permits_about) = (Index::of(&forbids), Index::of(&permits));
+        Self(Arc::new(Rules { name, forbids, permits, forbids_about, permits_about, kinds }))
     }
 
     /// What it says of a request: at once, since no rule of it waits for anything.
@@ -94,12 +94,12 @@ impl Rules {
         }
     }
 
-    /// Looks at every rule, since one that cannot be evaluated refuses wherever it stands; allocates nothing as long as no more
-    /// than four rules permit.
+    /// Looks at every rule that can speak, since one that cannot be evaluated refuses wherever it stands; allocates nothing as long
+    /// as no more than four rules permit.
     fn pass(&self, request: &AccessRequest<'_>) -> Pass<'_> {
         let mut pass = Pass::default();
         let facts = Facts::of(request);
-        for rule in self.forbids.iter().filter(|rule| rule.kind.is_none()) {
+        for rule in self.forbids_about.blanket().map(|place| &self.forbids[place]) {
             match rule.condition.evaluate(&facts) {
                 Truth::False => {}
                 Truth::True | Truth::Withheld => pass.forbidding = pass.forbidding.or(Some(rule)),
@@ -107,7 +107,7 @@ impl Rules {
             }
         }
         let mut blanket = false;
-        for rule in self.permits.iter().filter(|rule| rule.kind.is_none()) {
+        for rule in self.permits_about.blanket().map(|place| &self.permits[place]) {
             match rule.condition.evaluate(&facts) {
                 Truth::False | Truth::Withheld => {}
                 Truth::True if !blanket => {
@@ -141,7 +141,8 @@ impl Rules {
     ) {
         let facts = facts.with(resource);
         let here = Some(place);
-        for rule in self.forbids.iter().filter(|rule| rule.is_about(resource)) {
+        let forbids = self.forbids_about.about(&resource.kind, &resource.id);
+        for rule in forbids.map(|place| &self.forbids[place]) {
             match rule.condition.evaluate(&facts) {
                 Truth::False => {}
                 Truth::True | Truth::Withheld => pass.forbidding = pass.forbidding.or(Some(rule)),
@@ -149,7 +150,8 @@ impl Rules {
             }
         }
         let mut permitted = blanket;
-        for rule in self.permits.iter().filter(|rule| rule.is_about(resource)) {
+        let permits = self.permits_about.about(&resource.kind, &resource.id);
+        for rule in permits.map(|place| &self.permits[place]) {
             match rule.condition.evaluate(&facts) {
                 Truth::False | Truth::Withheld => {}
                 Truth::True if !permitted => {
@@ -191,7 +193,7 @@ impl Rules {
             return Some(self.evaluate(request)).filter(|verdict| !verdict.permits());
         }
         let facts = Facts::of(request);
-        for rule in self.forbids.iter().filter(|rule| rule.kind.is_none()) {
+        for rule in self.forbids_about.blanket().map(|place| &self.forbids[place]) {
             if rule.condition.evaluate(&facts) == Truth::True {
                 let cause = format!("rule {} forbids it", rule.name);
                 return Some(Verdict::forbid().by(&rule.name).because(cause));

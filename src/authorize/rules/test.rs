@@ -211,11 +211,15 @@ impl Names {
     /// neither has a beginning nor lacks it.
     fn ask(&self, name: &str) -> Truth {
         let is_bounded = self.beginnings.iter().any(|beginning| !beginning.is_empty());
-        let is_exact = self.exact.binary_search_by(|held| (**held).cmp(name)).is_ok();
-        match is_bounded && !is_exact && !self.holds_all() && is_winding(name) {
+        match is_bounded && !self.is_exact(name) && !self.holds_all() && is_winding(name) {
             true => Truth::Error,
             false => Truth::of(self.hold(name)),
         }
+    }
+
+    /// The names, where none leaves its end open.
+    pub(super) fn only(&self) -> Option<&[Box<str>]> {
+        self.beginnings.is_empty().then_some(&*self.exact)
     }
 
     fn holds_all(&self) -> bool {
@@ -224,8 +228,12 @@ impl Names {
 
     /// `*` alone does not stand for the empty name, which leaves the choice to the handler.
     fn hold(&self, name: &str) -> bool {
-        self.exact.binary_search_by(|held| (**held).cmp(name)).is_ok()
+        self.is_exact(name)
             || !name.is_empty() && self.beginnings.iter().any(|beginning| name.starts_with(&**beginning))
+    }
+
+    fn is_exact(&self, name: &str) -> bool {
+        self.exact.binary_search_by(|held| (**held).cmp(name)).is_ok()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -242,6 +250,10 @@ impl Names {
 /// Whether a handler that takes the name for a path may end elsewhere than where it begins: it has a segment `.` or `..`, or
 /// what may become one once it is decoded.
 pub(super) fn is_winding(name: &str) -> bool {
+    // Most names have nothing of it.
+    if !name.bytes().any(|byte| matches!(byte, b'.' | b'%' | b'\\')) {
+        return false;
+    }
     let dots = name.split(['/', '?', '#']).any(|segment| matches!(segment, "." | ".."));
     let escapes = name
         .as_bytes()

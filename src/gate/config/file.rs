@@ -6,7 +6,7 @@ use super::delegation::DelegationSection;
 use super::hosts::{Host, Origin, UrlHost};
 use super::jwks::Jwks;
 use super::moment::Moment;
-use super::points::{AuthZenSection, CedarSection};
+use super::points::{AuthZenSection, CedarSection, PointSections};
 use super::policy_file::PolicySection;
 use super::value::{Count, Size, Text};
 use crate::audit::WhenFull;
@@ -53,6 +53,8 @@ pub(super) struct File {
     pub(super) cache_scopes: Option<CacheScopesSection>,
     pub(super) cedar: Option<Spanned<CedarSection>>,
     pub(super) authzen: Option<Spanned<AuthZenSection>>,
+    #[serde(default)]
+    pub(super) shadow: PointSections,
     pub(super) flood: Option<Spanned<FloodSection>>,
     pub(super) policy: Option<Spanned<PolicySection>>,
     pub(super) inspection: Option<InspectionSection>,

@@ -238,7 +238,7 @@ impl Config {
             policy,
             plans,
             bodies: bodies::Bodies::read(&source, &file.models, file.references, file.cache_scopes)?,
-            points: points::DecisionPoints::read(&source, file.cedar, file.authzen)?,
+            points: points::DecisionPoints::read(&source, file.cedar, file.authzen, file.shadow)?,
             default_plan: file.default_plan.map(Spanned::into_inner),
             output_cap: file.output_cap.map(|count| count.0),
             no_limits: no_limits.is_some(),

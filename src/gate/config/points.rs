@@ -30,6 +30,7 @@ pub(super) struct CedarSection {
 #[cfg_attr(not(feature = "authzen"), expect(dead_code, reason = "only the feature `authzen` uses it"))]
 pub(super) struct AuthZenSection {
     endpoint: String,
+    evaluations_endpoint: Option<String>,
     name: Option<String>,
     remember_for: Option<Text<Duration>>,
     time_limit: Option<Text<Duration>>,
@@ -46,42 +47,55 @@ pub(super) struct AuthZenSection {
     roots_file: Option<String>,
 }
 
-/// What the sections come to. Their files are not opened yet.
-#[derive(Default)]
-pub(super) struct DecisionPoints {
-    #[cfg(feature = "cedar")]
+/// Decision points, of each kind one.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct PointSections {
     cedar: Option<Spanned<CedarSection>>,
-    #[cfg(feature = "authzen")]
     authzen: Option<Spanned<AuthZenSection>>,
 }
 
-impl DecisionPoints {
+impl PointSections {
+    /// Refuses what this program was built without.
     #[cfg_attr(
         all(feature = "authzen", feature = "cedar"),
         expect(unused_variables, reason = "nothing is refused where both features are there")
     )]
-    pub(super) fn read(
-        source: &Source,
-        cedar: Option<Spanned<CedarSection>>,
-        authzen: Option<Spanned<AuthZenSection>>,
-    ) -> Result<Self, ConfigError> {
+    fn check(&self, source: &Source) -> Result<(), ConfigError> {
         #[cfg(not(feature = "cedar"))]
-        if let Some(section) = &cedar {
+        if let Some(section) = &self.cedar {
             let problem = "policies in Cedar need the feature `cedar`, which this program was built without";
             return source.refuse(section.span(), problem);
         }
         #[cfg(not(feature = "authzen"))]
-        if let Some(section) = &authzen {
+        if let Some(section) = &self.authzen {
             let problem =
                 "a decision point needs the feature `authzen`, which this program was built without";
             return source.refuse(section.span(), problem);
         }
-        Ok(Self {
-            #[cfg(feature = "cedar")]
-            cedar,
-            #[cfg(feature = "authzen")]
-            authzen,
-        })
+        Ok(())
+    }
+}
+
+/// What the sections come to, those in force and those that are only tried out. Their files are not opened yet.
+#[derive(Default)]
+pub(super) struct DecisionPoints {
+    live: PointSections,
+    shadow: PointSections,
+}
+
+impl DecisionPoints {
+    pub(super) fn read(
+        source: &Source,
+        cedar: Option<Spanned<CedarSection>>,
+        authzen: Option<Spanned<AuthZenSection>>,
+        shadow: PointSections,
+    ) -> Result<Self, ConfigError> {
+        let read = Self { live: PointSections { cedar, authzen }, shadow };
+        for sections in [&read.live, &read.shadow] {
+            sections.check(source)?;
+        }
+        Ok(read)
     }
 
     /// Adds the policies that the file names. Reads their files, and asks nobody.
@@ -91,13 +105,23 @@ impl DecisionPoints {
     )]
     pub(super) fn set(&self, config: &Config, builder: GateBuilder) -> Result<GateBuilder, ConfigError> {
         #[cfg(feature = "cedar")]
-        let builder = match &self.cedar {
-            Some(section) => builder.policy(cedar::open(section, config)?),
+        let builder = match &self.live.cedar {
+            Some(section) => builder.policy(cedar::open(section, config, "cedar")?),
             None => builder,
         };
         #[cfg(feature = "authzen")]
-        let builder = match &self.authzen {
-            Some(section) => builder.policy(authzen::open(section, config)?),
+        let builder = match &self.live.authzen {
+            Some(section) => builder.policy(authzen::open(section, config, "authzen")?),
+            None => builder,
+        };
+        #[cfg(feature = "cedar")]
+        let builder = match &self.shadow.cedar {
+            Some(section) => builder.shadow_policy(cedar::open(section, config, "cedar-shadow")?),
+            None => builder,
+        };
+        #[cfg(feature = "authzen")]
+        let builder = match &self.shadow.authzen {
+            Some(section) => builder.shadow_policy(authzen::open(section, config, "authzen-shadow")?),
             None => builder,
         };
         Ok(builder)
@@ -111,14 +135,18 @@ mod cedar {
     use crate::gate::config::ConfigErrorKind;
     use toml::Spanned;
 
-    pub(super) fn open(section: &Spanned<CedarSection>, config: &Config) -> Result<CedarPolicy, ConfigError> {
+    pub(super) fn open(
+        section: &Spanned<CedarSection>,
+        config: &Config,
+        name: &str,
+    ) -> Result<CedarPolicy, ConfigError> {
         let set = section.get_ref();
         let path = |file: &str| config.folder.join(file);
         let mut files = CedarFiles::new(path(&set.policies_file), path(&set.schema_file));
         if let Some(file) = &set.entities_file {
             files = files.entities(path(file));
         }
-        let mut builder = CedarPolicy::builder(set.name.as_deref().unwrap_or("cedar"));
+        let mut builder = CedarPolicy::builder(set.name.as_deref().unwrap_or(name));
         for (name, pointer) in &set.attributes {
             builder = builder.attribute(name.as_str(), pointer.as_str());
         }
@@ -153,6 +181,7 @@ mod authzen {
     pub(super) fn open(
         section: &Spanned<AuthZenSection>,
         config: &Config,
+        name: &str,
     ) -> Result<AuthZenPolicy, ConfigError> {
         let set = section.get_ref();
         let refuse = |problem: String| config.source.error(section.span(), ConfigErrorKind::Value(problem));
@@ -169,8 +198,9 @@ mod authzen {
             .map_err(|error| refuse(error.to_string()))?;
         let mut policy =
             AuthZenPolicy::new(&set.endpoint, fetch).map_err(|error| refuse(error.to_string()))?;
-        if let Some(name) = &set.name {
-            policy = policy.name(name.as_str());
+        policy = policy.name(set.name.as_deref().unwrap_or(name));
+        if let Some(endpoint) = &set.evaluations_endpoint {
+            policy = policy.evaluations_endpoint(endpoint).map_err(|error| refuse(error.to_string()))?;
         }
         if let Some(time) = &set.remember_for {
             policy = policy.remember_for(time.0);

@@ -9,7 +9,7 @@ const EXAMPLE: &str = include_str!("../../../examples/generate.toml");
 const DOCUMENTATION: &str = include_str!("keys.md");
 
 /// Every section and the lists in it, with the line that opens it.
-const SECTIONS: [(&str, &str); 36] = [
+const SECTIONS: [(&str, &str); 37] = [
     ("audit", "[audit]"),
     ("issuers", "[[issuers]]"),
     ("fetch", "[[issuers]]\n[issuers.fetch]"),
@@ -28,6 +28,7 @@ const SECTIONS: [(&str, &str); 36] = [
     ("cache_scopes", "[cache_scopes]"),
     ("cedar", "[cedar]"),
     ("authzen", "[authzen]"),
+    ("shadow", "[shadow]"),
     ("policy", "[policy]"),
     ("policy_rule", "[[policy.rules]]"),
     ("policy_condition", "[[policy.rules]]\n[policy.rules.permit]"),
