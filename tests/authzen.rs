@@ -374,6 +374,11 @@ fn a_file_names_the_decision_point_and_what_is_wrong_with_it_is_said() {
         ("pdp.secret", "none.secret", "cannot be read"),
         ("pdp.secret", "broken.secret", "holds what no header can"),
         ("http://127.0.0.1:1/access", "http:///access", "is no URL"),
+        (
+            "remember_for",
+            "evaluations_endpoint = \"https://pdp.example/several\"\nremember_for",
+            "both be https",
+        ),
     ] {
         let error = build(&text.replace(from, to)).unwrap_err();
         assert_eq!(error.key(), "authzen", "{error}");

@@ -7,6 +7,7 @@ use crate::refusal::{Refusal, RefusalKind, escaped};
 use crate::route::{Access, BodyKind, ResourceKind, Route};
 use hashbrown::HashSet;
 use http::request;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// More things are named by no sound request, and each costs a look at every rule.
@@ -112,6 +113,18 @@ impl Circumstances {
             )),
             false => Ok(all),
         }
+    }
+
+    /// The same, for a request that policies which are only tried out shall not refuse: where they look at too many things, they are
+    /// passed over.
+    pub(super) fn resources_in_force(
+        &self,
+        policies: &mut Cow<'_, Policies>,
+    ) -> Result<Vec<Resource<'_>>, Refusal> {
+        self.resources(policies).or_else(|_| {
+            *policies = Cow::Owned(policies.passing_over_shadows());
+            self.resources(policies)
+        })
     }
 
     /// Whether the request offers a tool of that name to the model.

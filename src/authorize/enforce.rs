@@ -23,7 +23,7 @@ impl Step for EnforcePolicy {
     }
 
     fn check(&self, parts: &mut request::Parts, exchange: &Exchange) -> Check {
-        let policies = self.policies.as_of_now();
+        let mut policies = self.policies.as_of_now();
         let circumstances = match Circumstances::gather(parts, exchange, &policies, LAYER, true) {
             Ok(Some(circumstances)) => Arc::new(circumstances),
             Ok(None) => return Check::Skip,
@@ -35,7 +35,7 @@ impl Step for EnforcePolicy {
         exchange.note_permit(Permit::PolicyAsked);
         parts.extensions.insert(Asked::new(policies.clone().into_owned(), circumstances.clone()));
         let (judged, tried) = {
-            let resources = match circumstances.resources(&policies) {
+            let resources = match circumstances.resources_in_force(&mut policies) {
                 Ok(resources) => resources,
                 Err(refusal) => return Check::Refuse(refusal),
             };

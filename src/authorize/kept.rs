@@ -26,6 +26,12 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
         halves.newer.get(key).or_else(|| halves.older.get(key)).cloned()
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        let halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
+        halves.newer.len() + halves.older.len()
+    }
+
     pub(super) fn keep(&self, key: K, value: V) {
         let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
         let mut forgotten = HashMap::new();
@@ -60,7 +66,6 @@ mod tests {
         for n in 400..500 {
             assert_eq!(kept.find(&n), Some(n % 2));
         }
-        let halves = kept.halves.lock().unwrap();
-        assert!(halves.newer.len() + halves.older.len() <= 200);
+        assert!(kept.len() <= 200);
     }
 }

@@ -194,6 +194,12 @@ impl Policies {
         }
     }
 
+    /// Those in force alone, for a request of which the others are not asked, which is counted.
+    pub(super) fn passing_over_shadows(&self) -> Self {
+        self.shadows.iter().for_each(|shadow| shadow.pass_over());
+        Self { shadows: Vec::new(), ..self.clone() }
+    }
+
     /// Asks the policies that are tried out.
     pub(super) fn try_out(&self, request: &AccessRequest<'_>) -> Vec<Decided> {
         self.shadows.iter().map(|shadow| shadow.policy.decide(request)).collect()

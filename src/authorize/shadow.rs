@@ -25,7 +25,8 @@ pub struct ShadowCounts {
     pub would_refuse: u64,
     /// It would have permitted what was refused.
     pub would_permit: u64,
-    /// The request was refused before its body was read, and this policy could not say without.
+    /// The request was refused before its body was read, and this policy could not say without; or it names more things that this policy
+    /// looks at than any policy is asked about.
     pub undecided: u64,
 }
 
@@ -81,6 +82,11 @@ impl Shadow {
             Some(_) => Outcome::Agreed,
             None => Outcome::Undecided,
         });
+    }
+
+    /// The request names more things than are looked at, and it is this policy's matter alone that they are so many.
+    pub(super) fn pass_over(&self) {
+        self.count(Outcome::Undecided);
     }
 
     /// What it says before the body is read. Where there is no body, everything is known, and it may permit as well.

@@ -91,7 +91,7 @@ pub(crate) fn of_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     own.map(HeaderName::from_static).into_iter().chain(listed).collect()
 }
 
-/// Whether it says what a request is, and nothing of who asks; by its name in lower case.
-pub(super) fn is_neutral(name: &str) -> bool {
+/// Whether it says what a request is, and nothing of who asks.
+fn is_neutral(name: &str) -> bool {
     name.starts_with("content-") || NEUTRAL.contains(&name)
 }

@@ -27,6 +27,8 @@ pub struct CallFacts {
     /// request itself was passed on, they are the request's.
     pub usage: Option<UsageFacts>,
     pub(crate) is_request: bool,
+    /// Whether a model may have worked for it: it was handed to the client for a provider.
+    pub(crate) may_have_run: bool,
 }
 
 impl CallFacts {
@@ -44,6 +46,7 @@ impl CallFacts {
             price: None,
             usage: None,
             is_request: false,
+            may_have_run: false,
         }
     }
 

@@ -375,6 +375,7 @@ impl Drop for Opened {
 }
 
 /// The id that came with the request, if it is one and harmless: 1 to 128 of `[A-Za-z0-9._-]`.
+#[cfg(feature = "sts")]
 pub(crate) fn client_request_id(parts: &request::Parts) -> Option<Box<str>> {
     harmless_id(parts.headers.get_all(REQUEST_ID).iter())
 }

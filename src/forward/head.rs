@@ -2,10 +2,10 @@
 
 use super::service::Inner;
 use crate::delegate::of_connection;
-use crate::exchange::{CallFacts, Exchange};
+use crate::exchange::{CallFacts, CallNote, Exchange};
 use crate::refusal::{Refusal, RefusalKind, escaped};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{Extensions, HeaderMap, HeaderName, Request, Uri, Version, request};
+use http::{HeaderMap, HeaderName, Request, Uri, Version, request};
 use std::sync::Arc;
 
 /// Makes of the head of a checked request the one that goes on.
@@ -27,7 +27,7 @@ pub(super) fn outbound(
     made.uri = uri;
     made.version = Version::HTTP_11;
     made.headers = headers;
-    made.extensions = extensions(inner, exchange);
+    made.extensions.insert(exchange.clone());
     Ok(made)
 }
 
@@ -55,15 +55,12 @@ fn target(inner: &Inner, uri: &Uri) -> Result<Uri, Refusal> {
     text.parse().map_err(|_| Refusal::new(RefusalKind::MalformedRequest, "the path cannot be passed on"))
 }
 
-/// For the entry in the record.
-fn extensions(inner: &Inner, exchange: &Exchange) -> Extensions {
+/// Begins the entry in the record.
+pub(super) fn note(inner: &Inner, exchange: &Exchange) -> CallNote {
     let mut facts = CallFacts::passing_on(Arc::clone(&inner.hop));
     facts.model = exchange.record(|record| record.read.as_ref().and_then(|read| read.model.clone()));
     let payload = exchange.payload();
     let model = payload.as_ref().and_then(|payload| payload.facts.model.as_deref());
     facts.price = model.and_then(|model| inner.prices.get(model)).cloned();
-    let mut extensions = Extensions::new();
-    extensions.insert(exchange.clone());
-    extensions.insert(facts);
-    extensions
+    CallNote::begin(Some(exchange.clone()), facts)
 }

@@ -20,8 +20,9 @@
 //!    Nothing is tried twice that may have run: a request goes out once more only if not a byte of it was written.
 //! 7. A client that leaves takes its connection to the upstream with it, so that the upstream stops working.
 //! 8. The call stands in the record of its request: upstream, model, status, and with a [price](ForwardBuilder::price) the cost, by
-//!    the units that the answer reported. Units are counted where the gate has plans. What never went out, for want of leave, of room
-//!    or of a connection, is charged to nobody; what went out may have run, and is.
+//!    the units that the answer reported. Units are counted where the gate has plans. A request that never went out, for
+//!    want of leave, of room or of a connection, is charged to nobody, unless another call for it may have run. What went out may have
+//!    run, and is charged; so is what was still connecting when [`head_within`](ForwardBuilder::head_within) ended.
 //!
 //! # Deployment caveat
 //! Addresses that are not public must be [listed as internal](crate::fetch::HttpsClientBuilder::internal_host), this machine included.

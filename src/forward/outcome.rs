@@ -1,6 +1,7 @@
 //! What comes back of an upstream's answer.
 
 use crate::delegate::OutboundError;
+use crate::exchange::CallNote;
 use crate::fetch::{FetchErrorKind, failure};
 use crate::refusal::{Refusal, RefusalKind};
 use http::header::{CONTENT_LENGTH, RETRY_AFTER};
@@ -32,8 +33,8 @@ pub(super) fn judge(hop: &str, mut response: Response<Incoming>) -> Result<Respo
     }
 }
 
-/// The refusal when there was no answer. What never went out is charged to nobody.
-pub(super) fn none(hop: &str, error: OutboundError<legacy::Error>) -> Refusal {
+/// The refusal when there was no answer. What never went out is charged to nobody, and noted as such.
+pub(super) fn none(hop: &str, error: OutboundError<legacy::Error>, note: &CallNote) -> Refusal {
     match error {
         OutboundError::Refused(refusal) => refusal.uncharged(),
         OutboundError::Failed { error, .. } => {
@@ -42,8 +43,12 @@ pub(super) fn none(hop: &str, error: OutboundError<legacy::Error>) -> Refusal {
                 FetchErrorKind::Timeout(_) | FetchErrorKind::ConnectTimeout(_) => late(),
                 _ => failed(),
             };
-            let refusal = if error.kind.is_unsent() { refusal.uncharged() } else { refusal };
-            refusal.cause(format!("{hop} was not reached: {error}"))
+            let refusal = refusal.cause(format!("{hop} was not reached: {error}"));
+            if !error.kind.is_unsent() {
+                return refusal;
+            }
+            note.note(|call| call.may_have_run = false);
+            refusal.uncharged()
         }
     }
 }

@@ -81,12 +81,14 @@ impl Inner {
         exchange: &Exchange,
     ) -> Result<Response<ForwardBody>, Refusal> {
         let hop = &*self.hop;
-        let (place, request) = self.begin(request, exchange).map_err(Refusal::uncharged)?;
+        let (place, mut request) = self.begin(request, exchange).map_err(Refusal::uncharged)?;
+        let note = head::note(self, exchange);
+        request.extensions_mut().insert(note.clone());
         let mut too_late = exchange.clock().sleep(self.head);
         // A client of this kind is always ready.
         let mut answer = pin!(self.client.clone().call(request));
         let answered = poll_fn(|cx| match answer.as_mut().poll(cx) {
-            Poll::Ready(answered) => Poll::Ready(answered.map_err(|error| outcome::none(hop, error))),
+            Poll::Ready(answered) => Poll::Ready(answered.map_err(|error| outcome::none(hop, error, &note))),
             Poll::Pending => {
                 Pin::new(&mut too_late).poll(cx).map(|()| Err(outcome::too_late(hop, self.head)))
             }

@@ -81,8 +81,11 @@ fn is_whole(facts: &AnswerFacts) -> bool {
 }
 
 /// Whether nothing was used: a step refused the request, so that the handler never saw it, or the handler says so of the refusal that
-/// goes out. An answer that was refused is one that the handler gave.
+/// goes out, and no call for it may have made a model work. An answer that was refused is one that the handler gave.
 fn is_free(exchange: &Exchange) -> bool {
-    exchange.record(|record| record.ran.contains(&Ran::Refused))
-        || exchange.refusal().is_some_and(|refusal| refusal.is_uncharged())
+    let says_so = exchange.refusal().is_some_and(|refusal| refusal.is_uncharged());
+    exchange.record(|record| {
+        let has_run = || record.calls_beyond > 0 || record.calls.iter().any(|call| call.may_have_run);
+        record.ran.contains(&Ran::Refused) || says_so && !has_run()
+    })
 }

@@ -81,7 +81,8 @@ impl Refusal {
 
     /// Says that nothing was done for the request that costs usage, and nothing will be: no model was asked, or none was reached. What the
     /// caller's limits set aside for it is then given back in full, where this refusal is what goes out. It is for the handler to
-    /// know: by itself a handler that ran has used the request's input at least.
+    /// know, and to say of the whole request: by itself a handler that ran has used the request's input at least. It does not count
+    /// where a call by `ProviderCredentialLayer` or `Forward` may have made a model work for this request, whatever came of it.
     ///
     /// ```
     /// use portcullis::refusal::{Refusal, RefusalKind};

@@ -145,3 +145,20 @@ fn a_request_goes_by_the_files_that_it_began_with() {
     assert!(now(began.decide(&request)).permits());
     assert!(!now(policy.decide(&request)).permits());
 }
+
+#[test]
+fn a_permit_of_the_way_in_that_cannot_be_evaluated_refuses_beside_other_things_too() {
+    // What an opaque body holds nobody has looked at.
+    let policies = r#"permit (principal, action, resource is Dataset);
+        permit (principal, action, resource is Route) when { !context.tools };"#;
+    let policy = CedarPolicy::builder("x").text(policies, SCHEMA, "[]").unwrap();
+    let things = [Resource::new(ResourceKind::Dataset, "reports")];
+    let who = subject("alice").build();
+    for (payload, effect) in
+        [(PayloadSummary::opaque(9), Effect::Error), (PayloadSummary::of_bytes(9), Effect::Permit)]
+    {
+        let environment = Environment::at(UnixTime::from_secs(WEDNESDAY)).payload(payload);
+        let request = AccessRequest::new(&who, "generate", "/generate", environment).touching(&things);
+        assert_eq!(now(policy.decide(&request)).effect(), effect);
+    }
+}

@@ -3,7 +3,7 @@
 use crate::world::World;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode, Version};
 use axum::routing::any;
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
@@ -179,7 +179,11 @@ fn what_would_add_something_to_every_call_is_refused_by_name() {
         // Which of them is which cannot be told.
         (with(&[("accept", "\", \"x\": \""), ("x-tenant", "acme")]), "default_headers", "cannot be told"),
         (with(&[("accept", "\\")]), "default_headers", "cannot be told"),
+        (with(&[("idempotency-key", "boot-1")]), "default_headers", "idempotency-key"),
+        (with(&[("content-type", "text/plain")]), "default_headers", "content-type"),
         (Client::builder().cookie_store(true), "cookie_store", "cookies"),
+        #[cfg(unix)]
+        (Client::builder().unix_socket("/run/egress.sock"), "unix_socket", "every call would go there"),
         (Client::builder().user_agent("line\nbreak"), "builder", "builder error"),
     ] {
         let error = build(client).unwrap_err();
@@ -283,6 +287,13 @@ async fn what_reqwest_reads_otherwise_is_not_sent() {
     for path in ["/v1/a%2Fb?q='1'", "/"] {
         let sent = call(&client, &origin, path).await.unwrap().into_body().collect().await.unwrap();
         assert_eq!(sent.to_bytes(), path.replace('\'', "%27"));
+    }
+    let (mut parts, body) = Request::get(&*origin).body(Full::<Bytes>::default()).unwrap().into_parts();
+    for version in [Version::HTTP_10, Version::HTTP_2] {
+        // As it is when the call is made of the head of a request that came.
+        parts.version = version;
+        let request = Request::from_parts(parts.clone(), body.clone());
+        assert_eq!(client.clone().oneshot(request).await.unwrap().status(), 200, "{version:?}");
     }
     for uri in ["/relative", "http://user@127.0.0.1/", "http://0x7f000001/"] {
         let request = http::Request::get(uri).body(Full::<Bytes>::default()).unwrap();

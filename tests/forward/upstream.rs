@@ -1,6 +1,7 @@
 //! What an upstream's answers come to, and what the record says of the call.
 
 use crate::world::{ANSWER, Act, HELLO, KEY, Upstream, World, credential, loopback, ok, price};
+use axum::Router;
 use bytes::Bytes;
 use http::{HeaderName, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -58,6 +59,10 @@ async fn what_a_client_can_mend_comes_back_and_every_other_failure_is_a_refusal(
     }
 }
 
+/// Of an upstream whose model was too slow for a proxy before it.
+const LATE: &str =
+    "HTTP/1.1 504 Gateway Timeout\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+
 /// An address where nobody listens.
 async fn not_there() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
@@ -106,6 +111,33 @@ async fn what_never_reached_the_upstream_is_given_back_and_what_may_have_run_is_
     let record = world.record();
     assert!(record["usage"]["settled"].as_u64().unwrap() > 0, "{record}");
     assert_eq!(upstream.came().len(), 1, "a request went out");
+}
+
+#[tokio::test]
+async fn what_another_upstream_may_have_done_is_charged_though_the_last_one_was_not_reached() {
+    let gone = format!("http://{}", not_there().await);
+    let slow = Upstream::answering(LATE).await;
+    for (first, charged) in [(slow.url(), true), (gone.clone(), false)] {
+        let world = World::protecting(|key| {
+            let forward =
+                |url: &str| Forward::builder(credential(url, key)).connect_by(loopback()).build().unwrap();
+            let (first, second) = (forward(&first), forward(&gone));
+            Router::new().fallback(async move |request: axum::extract::Request| {
+                let (parts, body) = request.into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                let request = || Request::from_parts(parts.clone(), Full::new(body.clone()));
+                let answer = first.oneshot(request()).await.unwrap();
+                assert!(answer.status().is_server_error());
+                second.oneshot(request()).await.unwrap()
+            })
+        })
+        .await;
+        let came = world.ask(&world.chat(HELLO)).await;
+        assert!(came.starts_with("HTTP/1.1 502 "), "{came}");
+        let record = world.record();
+        assert_eq!(record["calls"].as_array().unwrap().len(), 2, "{record}");
+        assert_eq!(record["usage"]["settled"].as_u64().unwrap() > 0, charged, "{record}");
+    }
 }
 
 #[tokio::test]

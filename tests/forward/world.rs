@@ -170,6 +170,15 @@ impl World {
     }
 
     pub(crate) async fn with(url: &str, set: impl FnOnce(ForwardBuilder) -> ForwardBuilder) -> Self {
+        Self::protecting(|key| {
+            let forward = set(Forward::builder(credential(url, key)).connect_by(loopback())).build().unwrap();
+            Router::new().fallback_service(forward)
+        })
+        .await
+    }
+
+    /// A gate in front of what `app` makes with the provider's key.
+    pub(crate) async fn protecting(app: impl FnOnce(&RotatingSecret) -> Router) -> Self {
         let clock = FakeClock::at(UnixTime::from_secs(1_800_000_000));
         let issuer = Issuer::with_clock("https://issuer.test", clock.shared());
         let (send, records) = std::sync::mpsc::channel();
@@ -187,8 +196,7 @@ impl World {
             .build()
             .unwrap();
         let key = RotatingSecret::new(KEY.into()).unwrap();
-        let forward = set(Forward::builder(credential(url, &key)).connect_by(loopback())).build().unwrap();
-        let app = gate.protect(Router::new().fallback_service(forward));
+        let app = gate.protect(app(&key));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {

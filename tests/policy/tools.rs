@@ -221,6 +221,23 @@ async fn names_in_pieces_are_put_together_in_every_form_of_a_call() {
 }
 
 #[tokio::test]
+async fn things_that_only_a_candidate_looks_at_refuse_nothing_however_many_they_are() {
+    let world = World::new();
+    let live = policy("live", model_in(["m"]));
+    let gate = world.gate().route(chat_route()).policy(live).shadow_policy(policy("next", tool_in(["*"])));
+    let gate = gate.build().unwrap();
+    for (count, undecided) in [(200, 0), (300, 1)] {
+        let tools =
+            (0..count).map(|n| json!({ "type": "function", "function": { "name": format!("t{n}") } }));
+        let body = chat("m", &json!({ "tools": tools.collect::<Value>() }));
+        let seen = world.post(&gate, CHAT, &body, &json!({})).await;
+        assert_eq!(seen.status, 200, "{}", seen.record);
+        let (_, counts) = gate.policies().shadow_counts().next().unwrap();
+        assert_eq!((counts.agreed, counts.undecided), (1, undecided));
+    }
+}
+
+#[tokio::test]
 async fn more_things_than_a_sound_request_names_are_refused_at_once() {
     let world = World::new();
     let gate = gate(&world, policy("test", tool_in(["*"])));

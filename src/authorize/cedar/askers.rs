@@ -5,12 +5,15 @@ use super::slices::{Asked, Slice};
 use super::store::Given;
 use crate::authorize::kept::Kept;
 use crate::principal::{Application, Claims, Principal, RoleSet, ScopeSet, Subject, TenantId, WorkloadId};
-use cedar_policy::{Entities, EntityUid};
+use cedar_policy::{Entities, EntityTypeName, EntityUid};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many of each kind each half keeps.
+/// How many principals, and how many of their questions, each half keeps.
 const HALF: usize = 2 * 1024;
+
+/// How many sets of entities each half keeps: each has copies of those of the file that can be reached.
+const SETS: usize = 512;
 
 /// What the entity of a principal is made of, and nothing else: principals that agree in all of it are the same entity.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +66,17 @@ pub(super) struct Scene {
 }
 
 /// What principal, by its number, with what action and resource.
-type Question = (u64, Asked, EntityUid, EntityUid);
+type Question = (u64, Asked, EntityUid, Thing);
+
+/// A resource, as far as what a question needs depends on it. What callers name and no operator has is told by its type alone, so that
+/// their words are never kept.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) enum Thing {
+    /// The file or a scope names it.
+    Named(EntityUid),
+    /// Any other one of this type.
+    Other(EntityTypeName),
+}
 
 /// Those who asked of late, and what their questions needed. They belong to what was loaded, and go with it.
 #[derive(Debug)]
@@ -78,7 +91,7 @@ impl Default for Askers {
     fn default() -> Self {
         Self {
             askers: Kept::new(HALF),
-            entities: Kept::new(HALF),
+            entities: Kept::new(SETS),
             scenes: Kept::new(HALF),
             next: AtomicU64::new(0),
         }
@@ -98,6 +111,11 @@ impl Askers {
         let made = (self.next.fetch_add(1, Ordering::Relaxed), Arc::new(make(&who)?));
         self.askers.keep(who, made.clone());
         Ok(made)
+    }
+
+    #[cfg(test)]
+    pub(super) fn questions_kept(&self) -> usize {
+        self.scenes.len()
     }
 
     /// What this question needs; `make` is asked when it is not known yet.

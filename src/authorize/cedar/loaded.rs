@@ -34,6 +34,11 @@ impl Current {
         let circumstances = Circumstances::read_by(store.reads());
         Self { store, circumstances, askers: Askers::default() }
     }
+
+    #[cfg(test)]
+    pub(super) fn questions_kept(&self) -> usize {
+        self.askers.questions_kept()
+    }
 }
 
 /// A request without what it asks about.
@@ -73,7 +78,7 @@ impl Loaded {
                 return Ok(refused(&route, &ruling));
             }
             ruling.policies.iter().for_each(|rule| permitted.push(rule));
-        } else if self.governs(&ResourceKind::Route) && asking.may_be_forbidden(&route) {
+        } else if self.governs(&ResourceKind::Route) && asking.may_be_refused(&route) {
             let ruling = asking.about(&route, Asked::Again)?;
             if !ruling.permitted && !ruling.policies.is_empty() {
                 return Ok(refused(&route, &ruling));
@@ -123,15 +128,12 @@ impl Loaded {
 }
 
 impl Asking<'_> {
-    /// Whether a policy may forbid a thing that has not been asked about another one.
-    fn may_be_forbidden(&self, thing: &Resource<'_>) -> bool {
+    /// Whether a policy may forbid a thing, or fail, that has not been asked about another one.
+    fn may_be_refused(&self, thing: &Resource<'_>) -> bool {
         let store = &self.current.store;
-        if self.number.is_some() && !store.slices().has_sighted_forbids() {
-            return false;
-        }
         let (Some(_), Some(resource)) = (self.number, self.shape.resource(thing)) else { return true };
         let seen = store.see(&resource, &self.asker.given);
-        store.slices().may_forbid_again(&self.asker.seen, &self.action, &seen)
+        store.slices().may_refuse_again(&self.asker.seen, &self.action, &seen)
     }
 
     /// What the policies say of one thing; what cannot be evaluated is an error.
@@ -144,7 +146,8 @@ impl Asking<'_> {
             .map_err(|error| error.to_string())?;
         let ruling = match self.number {
             Some(number) => {
-                let question = (number, asked_before, action.clone(), resource.clone());
+                let thing = current.store.tell_apart(&resource, &asker.given);
+                let question = (number, asked_before, action.clone(), thing);
                 let scene = current.askers.scene(question, || {
                     let Asker { given, seen, reach, .. } = &**asker;
                     let (slice, reached) =

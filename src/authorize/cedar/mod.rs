@@ -64,6 +64,8 @@ mod scope;
 mod slices;
 mod source;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use cedar_policy;
 pub use error::{CedarError, CedarErrorKind};

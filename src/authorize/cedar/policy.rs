@@ -133,7 +133,7 @@ impl CedarPolicyBuilder {
 }
 
 impl CedarPolicy {
-    fn loaded(&self) -> Loaded {
+    pub(super) fn loaded(&self) -> Loaded {
         let Inner { name, shape, files, current } = &*self.0;
         let (name, shape, files) = (name.clone(), shape.clone(), files.clone());
         Loaded { name, shape, files, current: current.load_full() }

@@ -63,6 +63,11 @@ impl Names {
         }
     }
 
+    /// Whether a scope names it.
+    pub(super) fn has(&self, uid: &EntityUid) -> bool {
+        self.entities.contains_key(uid)
+    }
+
     pub(super) fn see<'a>(&self, uid: &EntityUid, ancestors: impl Iterator<Item = &'a EntityUid>) -> Seen {
         let own = self.entities.get(uid).copied();
         let within = ancestors.filter_map(|above| self.entities.get(above)).copied().chain(own).collect();

@@ -118,14 +118,10 @@ impl Slices {
         self.permits(action).iter().any(|place| self.rules[*place].principal.is_met_by(principal))
     }
 
-    /// Whether some policy may forbid one resource and not another.
-    pub(super) fn has_sighted_forbids(&self) -> bool {
-        !self.sighted.is_empty()
-    }
-
-    /// Whether some policy may forbid this that has not been asked about another resource.
-    pub(super) fn may_forbid_again(&self, principal: &Seen, action: &EntityUid, resource: &Seen) -> bool {
-        self.sighted.iter().map(|place| &self.rules[*place]).any(|rule| {
+    /// Whether some policy, asked about this after it was asked about another resource, may forbid it, or fail.
+    pub(super) fn may_refuse_again(&self, principal: &Seen, action: &EntityUid, resource: &Seen) -> bool {
+        let failing = self.permits(action).iter().filter(|place| self.rules[**place].has_conditions);
+        self.sighted.iter().chain(failing).map(|place| &self.rules[*place]).any(|rule| {
             let takes = |actions: &HashSet<EntityUid>| actions.contains(action);
             rule.principal.is_met_by(principal)
                 && rule.resource.is_met_by(resource)

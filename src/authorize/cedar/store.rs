@@ -1,3 +1,4 @@
+use super::askers::Thing;
 use super::entities::{Known, chain};
 use super::reads::Reads;
 use super::scope::Seen;
@@ -183,6 +184,14 @@ impl CedarStore {
             Some(own) => self.climb(&own.parents, given, &mut above),
         }
         self.slices.names.see(uid, above.into_iter())
+    }
+
+    /// A resource, as what can apply to it and what can be reached from it depend on it.
+    pub(super) fn tell_apart(&self, uid: &EntityUid, given: &[Given]) -> Thing {
+        let is_named = self.known.get(uid).is_some()
+            || self.slices.names.has(uid)
+            || given.iter().any(|given| given.entity.uid() == *uid);
+        if is_named { Thing::Named(uid.clone()) } else { Thing::Other(uid.type_name().clone()) }
     }
 
     /// The ancestors by way of these parents, of which some are given as well.

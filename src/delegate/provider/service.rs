@@ -49,15 +49,18 @@ where
         let exchange = OnBehalfOf::take(&mut parts).and_then(|caller| caller.exchange().cloned());
         let exchange = exchange.or_else(|| Exchange::of(&parts).cloned());
         let hop = Arc::clone(self.rules.provider.shared_name());
-        let facts = match parts.extensions.remove::<CallFacts>() {
-            Some(facts) => CallFacts { hop, ..facts },
-            None => CallFacts::new(hop),
+        let note = match (parts.extensions.remove::<CallNote>(), parts.extensions.remove::<CallFacts>()) {
+            (Some(begun), _) => begun,
+            (None, Some(facts)) => CallNote::begin(exchange, CallFacts { hop, ..facts }),
+            (None, None) => CallNote::begin(exchange, CallFacts::new(hop)),
         };
-        let note = CallNote::begin(exchange, facts);
         let secret = self.rules.secret.as_ref().map(RotatingSecret::now);
         let phase = match self.rules.prepare(&mut parts, secret.as_deref()) {
             Ok(()) => {
-                note.note(|call| call.credential = secret.is_some().then_some("provider"));
+                note.note(|call| {
+                    call.credential = secret.is_some().then_some("provider");
+                    call.may_have_run = true;
+                });
                 Phase::Calling { answer: self.inner.call(Request::from_parts(parts, body)) }
             }
             Err(refusal) => Phase::Refused { refusal },

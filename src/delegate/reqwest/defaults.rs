@@ -4,12 +4,28 @@
 //! understood is refused.
 
 use super::error::{ReqwestError, setting};
-use crate::delegate::headers::is_neutral;
 use reqwest::ClientBuilder;
+
+/// Headers that say the same of every request. One that says of each what it is, as `idempotency-key` does, is none of them.
+const HARMLESS: [&str; 7] = [
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "anthropic-beta",
+    "anthropic-version",
+    "openai-beta",
+    "user-agent",
+];
 
 /// Refuses a builder that has a store of cookies, or default headers that say more than what a request is.
 pub(super) fn check(builder: &ClientBuilder) -> Result<(), ReqwestError> {
     let told = format!("{builder:?}");
+    for field in ["unix_socket", "windows_named_pipe"] {
+        if told.contains(field) {
+            let problem = "every call would go there, whatever its URI says, and without TLS in reqwest in the clear; leave it out";
+            return Err(setting(field, problem));
+        }
+    }
     if told.contains("cookie_store") {
         let problem = "cookies of one caller's answers would go along with another's calls; leave them out";
         return Err(setting("cookie_store", problem));
@@ -20,7 +36,7 @@ pub(super) fn check(builder: &ClientBuilder) -> Result<(), ReqwestError> {
                        reqwest must be one that is known here";
         return Err(setting("default_headers", problem));
     };
-    match names.into_iter().find(|name| !is_neutral(name)) {
+    match names.into_iter().find(|name| !HARMLESS.contains(name)) {
         None => Ok(()),
         Some(name) => {
             let problem = format!(

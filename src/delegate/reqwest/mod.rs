@@ -1,8 +1,9 @@
 //! reqwest's client beneath the layers for calls further on (feature `reqwest`).
 //!
 //! [`ReqwestClient`] is a tower service of [`http::Request`] over a client of reqwest that sends what the layers above it have made,
-//! where they have said, and nothing else. It is made of a [`ClientBuilder`](::reqwest::ClientBuilder), since of a client that is ready
-//! nobody can tell whether it follows redirects. TLS, names and addresses, versions of HTTP and the pool are as the builder has them.
+//! where they have said, and nothing else but `Accept: */*` where there is none, and what the builder says of its kind. It is made of a [`ClientBuilder`](::reqwest::ClientBuilder), since of a client that is ready
+//! nobody can tell whether it follows redirects. TLS, names and addresses, and the pool are as the builder has them; HTTP is 1.1, or 2 where the
+//! connection says so.
 //!
 //! 1. No redirect is followed, and no `Referer` is made: the credential would go to where nobody has looked. A 3xx is the answer.
 //! 2. No proxy is asked, neither one of the environment (`HTTPS_PROXY`) nor of the builder: what is for this machine alone would leave it, and a
@@ -12,13 +13,14 @@
 //!    `Accept-Encoding` is what the request says.
 //! 5. Neither cookies nor default headers: a cookie of one caller's answer would go along with the next caller's call, and a header of the
 //!    client's own would pass the layers by. A builder that has a store of cookies is refused, and so is one with default headers other
-//!    than those that say nothing of who asks (`accept`, `accept-…`, `user-agent` and their like).
-//! 6. What reqwest takes for another address or path than the request's URI is not sent: it reads URLs in a way of its own.
+//!    than those that say the same of every request (`accept`, `accept-…`, `user-agent`, versions of a provider's API).
+//! 6. What reqwest takes for another address or path than the request's URI is not sent: it reads URLs in a way of its own. In queries it
+//!    writes some signs as their escapes. A builder that has a socket of its own for every call is refused.
 //! 7. Connecting takes 5 seconds at most, and the head of an answer and each silence within it 2 minutes, unless said otherwise.
 //!
 //! # Deployment caveat
 //! TLS is a feature of reqwest (`rustls`, `native-tls`) that your own dependency on it turns on; without one, calls to `https` fail. Whom TLS
-//! believes is the builder's matter: what it names `danger` is dangerous here, too. Addresses are not held against anything:
+//! believes is the builder's matter: what it names `danger` is dangerous here, too, and so is what a `connector_layer` does. Addresses are not held against anything:
 //! [`HttpsClient`](crate::fetch::HttpsClient) and [`forward`](crate::forward) do that.
 //!
 //! ```

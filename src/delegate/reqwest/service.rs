@@ -1,7 +1,7 @@
 use super::body::{ReqwestBody, Shareable};
 use super::error::{ReqwestError, ReqwestErrorKind};
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Request, Response, Uri, Version};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use reqwest::{Client, Url};
@@ -42,12 +42,14 @@ where
 }
 
 /// The same request in reqwest's words.
-fn translate<B>(request: Request<B>) -> Result<reqwest::Request, ReqwestErrorKind>
+fn translate<B>(mut request: Request<B>) -> Result<reqwest::Request, ReqwestErrorKind>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let uri = request.uri().clone();
+    // That of the request it was made of says nothing: the connection knows whether it is HTTP/2.
+    *request.version_mut() = Version::HTTP_11;
     let request = request.map(|body| reqwest::Body::wrap(Shareable::new(body)));
     let request = reqwest::Request::try_from(request);
     let request = request.map_err(|_| ReqwestErrorKind::Uri("its URI is not absolute"))?;

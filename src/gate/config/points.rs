@@ -200,6 +200,14 @@ mod authzen {
             AuthZenPolicy::new(&set.endpoint, fetch).map_err(|error| refuse(error.to_string()))?;
         policy = policy.name(set.name.as_deref().unwrap_or(name));
         if let Some(endpoint) = &set.evaluations_endpoint {
+            // The client is made for one of the two.
+            let is_plain = |endpoint: &str| endpoint.starts_with("http://");
+            if is_plain(endpoint) != is_plain(&set.endpoint) {
+                return Err(refuse(
+                    "`endpoint` and `evaluations_endpoint` must both be https, or both http on this machine"
+                        .to_owned(),
+                ));
+            }
             policy = policy.evaluations_endpoint(endpoint).map_err(|error| refuse(error.to_string()))?;
         }
         if let Some(time) = &set.remember_for {
