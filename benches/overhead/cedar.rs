@@ -8,7 +8,9 @@ use portcullis::clock::UnixTime;
 use portcullis::principal::{AuthenticationMethod, ClaimValue, Credential, Principal, Subject};
 use std::fmt::Write as _;
 
-const BUDGET: f64 = 10.0;
+/// The budget of 10 µs was set where all hundred policies cost 57 µs. Machines differ, so a decision is held against what all of them
+/// cost in the same run: 10 / 57.
+const BUDGET: f64 = 0.175;
 const WEDNESDAY: u64 = 1_800_439_200;
 
 /// So many policies: each permits one model to one group under conditions; one in twenty-five forbids.
@@ -70,7 +72,8 @@ pub(crate) fn decisions(report: &mut Report) {
     let environment = Environment::at(UnixTime::from_secs(WEDNESDAY)).device(&device);
     let things = [Resource::model("m7")];
     let request = AccessRequest::new(&who, "generate", "/generate", environment).touching(&things);
-    for (count, budget) in [(10, None), (100, Some(BUDGET)), (1_000, None)] {
+    let mut of_hundred = f64::INFINITY;
+    for count in [10, 100, 1_000] {
         let builder = CedarPolicy::builder("bench").attribute("department", "/department").groups("/groups");
         let policy =
             builder.text(&policies(count), SCHEMA, &entities(count)).expect("the policies are sound");
@@ -79,10 +82,9 @@ pub(crate) fn decisions(report: &mut Report) {
             Decided::Later(_) => unreachable!("Cedar decides at once"),
         };
         let figure = nanos(decide) / 1_000.0;
-        let what = format!("cedar: {count} policies, a whole decision");
-        match budget {
-            Some(budget) => report.at_most(&what, figure, budget, "µs"),
-            None => report.note(&what, figure, "µs"),
+        report.note(&format!("cedar: {count} policies, a whole decision"), figure, "µs");
+        if count == 100 {
+            of_hundred = figure;
         }
     }
     first_times(report);
@@ -104,4 +106,5 @@ pub(crate) fn decisions(report: &mut Report) {
     );
     let whole = nanos(|| store.decide_unsliced(&asked, &[])) / 1_000.0;
     report.note("cedar: 100 policies, evaluation alone, unsliced", whole, "µs");
+    report.at_most("cedar: a whole decision, over all 100 policies", of_hundred / whole, BUDGET, "×");
 }
