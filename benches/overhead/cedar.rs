@@ -8,9 +8,11 @@ use portcullis::clock::UnixTime;
 use portcullis::principal::{AuthenticationMethod, ClaimValue, Credential, Principal, Subject};
 use std::fmt::Write as _;
 
-/// The budget of 10 µs was set where all hundred policies cost 57 µs. Machines differ, so a decision is held against what all of them
-/// cost in the same run: 10 / 57.
-const BUDGET: f64 = 0.175;
+/// Evaluating the slice of a hundred policies, in µs. The budget was set where evaluating all of them costs 57.
+const BUDGET: f64 = 10.0;
+/// Machines differ, so a whole decision, in which all else is made that Cedar needs, is held against what evaluating all hundred costs in
+/// the same run: 10 / 57.
+const OVER_ALL: f64 = 0.175;
 const WEDNESDAY: u64 = 1_800_439_200;
 
 /// So many policies: each permits one model to one group under conditions; one in twenty-five forbids.
@@ -99,12 +101,9 @@ pub(crate) fn decisions(report: &mut Report) {
         None,
     );
     let asked = asked.expect("a request");
-    report.note(
-        "cedar: 100 policies, evaluation alone, sliced",
-        nanos(|| store.decide(&asked, &[])) / 1_000.0,
-        "µs",
-    );
+    let sliced = nanos(|| store.decide(&asked, &[])) / 1_000.0;
+    report.at_most("cedar: 100 policies, evaluation alone, sliced", sliced, BUDGET, "µs");
     let whole = nanos(|| store.decide_unsliced(&asked, &[])) / 1_000.0;
     report.note("cedar: 100 policies, evaluation alone, unsliced", whole, "µs");
-    report.at_most("cedar: a whole decision, over all 100 policies", of_hundred / whole, BUDGET, "×");
+    report.at_most("cedar: a whole decision, over all 100 policies", of_hundred / whole, OVER_ALL, "×");
 }
