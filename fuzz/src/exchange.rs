@@ -122,5 +122,6 @@ pub fn seeds() -> Vec<Vec<u8>> {
         seed(2, r#"{"error":"invalid_grant","error_description":"of-the-caller is unknown"}"#),
         seed(3, r#"{"error":"interaction_required","claims":"{}"}"#),
         seed(2, "oops"),
+        seed(0, r#"{"of-the-caller": oops}"#),
     ]
 }

@@ -10,7 +10,11 @@ use crate::payload::json::{Document, JsonLimits, Kind, Node};
 pub(crate) fn object(bytes: Bytes, what: &'static str) -> Result<Document, JoseError> {
     let limits = JsonLimits::default().with_depth(16);
     let document = Document::parse_with(bytes, limits)
-        .map_err(|error| JoseErrorKind::Json { what, reason: error.to_string() })?;
+        // Without its pointer: an answer may repeat a credential in a key.
+        .map_err(|error| {
+            let reason = format!("{} (byte {})", error.kind(), error.offset());
+            JoseErrorKind::Json { what, reason }
+        })?;
     if document.root().kind() == Kind::Object {
         Ok(document)
     } else {

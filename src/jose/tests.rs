@@ -275,3 +275,11 @@ fn what_is_not_one_private_key_in_pem_is_refused() {
         assert_eq!(kind(SigningKey::from_pkcs8_pem(wrong)), JoseErrorKind::KeyMaterial, "{wrong}");
     }
 }
+
+#[test]
+fn what_is_wrong_with_a_document_repeats_none_of_its_keys() {
+    for text in [r#"{"a-secret": oops}"#, r#"{"a-secret": {"x": 1, "x": 2}}"#] {
+        let error = super::json::object(bytes::Bytes::from(text), "answer").unwrap_err().to_string();
+        assert!(!error.contains("secret") && error.contains("(byte "), "{error}");
+    }
+}
