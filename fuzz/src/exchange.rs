@@ -123,5 +123,6 @@ pub fn seeds() -> Vec<Vec<u8>> {
         seed(3, r#"{"error":"interaction_required","claims":"{}"}"#),
         seed(2, "oops"),
         seed(0, r#"{"of-the-caller": oops}"#),
+        seed(1, r#"{"access_token":"a","token_type":"Bearer of-the-caller"}"#),
     ]
 }

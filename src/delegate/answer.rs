@@ -55,8 +55,14 @@ pub(super) fn read(
     if response.status() != StatusCode::OK {
         return Err(failure(response, question));
     }
-    granted(response.body().clone(), exchange, question, now)
-        .map_err(|cause| unusable(hop, format!("the exchange for {audience}: {cause}")))
+    granted(response.body().clone(), exchange, question, now).map_err(|cause| {
+        // Whatever of the answer it repeats.
+        let cause = match question.credential {
+            "" => cause,
+            credential => cause.replace(credential, "…"),
+        };
+        unusable(hop, format!("the exchange for {audience}: {cause}"))
+    })
 }
 
 /// What was issued, or came instead, and must not be used.
