@@ -78,8 +78,7 @@ impl Authorize {
     ) -> Result<(), Refusal> {
         let gathered = Circumstances::gather(parts, exchange, policies, "AuthorizeLayer", false)?;
         let Some(circumstances) = gathered else { return Ok(()) };
-        // Too many are refused by the layer that asks about all of them.
-        let Ok(resources) = circumstances.resources(policies) else { return Ok(()) };
+        let resources = circumstances.resources(policies)?;
         match policies.judge_early(&circumstances.request(&resources)) {
             None => Ok(()),
             Some(verdict) => {
