@@ -19,8 +19,22 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time since an origin fixed when the clock was made. Never steps back.
     fn elapsed(&self) -> Duration;
 
+    /// Both at once. A clock for which the two cost as much as one reading each may do better here.
+    fn read(&self) -> Reading {
+        Reading { now: self.now(), elapsed: self.elapsed() }
+    }
+
     /// A future that is ready once `duration` has passed on this clock.
     fn sleep(&self, duration: Duration) -> Sleep;
+}
+
+/// One moment on both of a clock's scales.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The calendar, as [`Clock::now`] tells it.
+    pub now: UnixTime,
+    /// As [`Clock::elapsed`] tells it.
+    pub elapsed: Duration,
 }
 
 /// A clock shared by every layer of a gate.
@@ -53,7 +67,7 @@ impl UnixTime {
 
     /// This moment and `duration`, or the farthest moment that can be told.
     pub fn saturating_add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(nanos(duration)))
     }
 
     /// How long ago `earlier` was; zero when it lies ahead.
@@ -66,7 +80,7 @@ impl From<SystemTime> for UnixTime {
     /// The moment that `time` is; 1970-01-01T00:00:00Z for all that was before.
     fn from(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+        Self(nanos(since))
     }
 }
 
@@ -107,8 +121,13 @@ pub struct HighWater {
 impl HighWater {
     /// The later one of what `clock` shows now, and what it would show if it had never stepped back.
     pub fn now(&self, clock: &dyn Clock) -> UnixTime {
-        let elapsed = u64::try_from(clock.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        let ahead = clock.now().0.saturating_sub(elapsed);
+        self.latest(clock.read())
+    }
+
+    /// The same for a reading of the clock.
+    pub fn latest(&self, reading: Reading) -> UnixTime {
+        let elapsed = nanos(reading.elapsed);
+        let ahead = reading.now.0.saturating_sub(elapsed);
         // Reading first keeps the cache line shared: the calendar seldom gains on the elapsed time.
         let before = self.ahead.load(Ordering::Relaxed);
         if ahead > before {
@@ -118,16 +137,25 @@ impl HighWater {
     }
 }
 
+/// How long the calendar is believed to go on as the elapsed time does, in nanoseconds.
+const CALENDAR: u64 = 10_000_000;
+
 /// The machine's clock. Its timers run on the tokio runtime.
-#[derive(Clone, Copy, Debug)]
+///
+/// [`read`](Clock::read) asks the machine for the calendar a hundred times a second at most, and otherwise counts on from there: what
+/// it tells is behind by no more than a hundredth of a second when the machine's clock is set.
+#[derive(Debug)]
 pub struct SystemClock {
     origin: Instant,
+    /// How far the calendar is ahead of the elapsed time, in nanoseconds, and until when that is believed.
+    ahead: AtomicU64,
+    believed_until: AtomicU64,
 }
 
 impl SystemClock {
     /// A clock whose monotonic origin is now.
     pub fn new() -> Self {
-        Self { origin: Instant::now() }
+        Self { origin: Instant::now(), ahead: AtomicU64::new(0), believed_until: AtomicU64::new(0) }
     }
 
     /// The same, ready to be shared by layers.
@@ -151,7 +179,25 @@ impl Clock for SystemClock {
         self.origin.elapsed()
     }
 
+    fn read(&self) -> Reading {
+        let elapsed = self.elapsed();
+        let since = nanos(elapsed);
+        let mut ahead = self.ahead.load(Ordering::Relaxed);
+        // Acquire: whoever sees the new time sees what was written before it.
+        if since >= self.believed_until.load(Ordering::Acquire) {
+            ahead = self.now().0.saturating_sub(since);
+            self.ahead.store(ahead, Ordering::Relaxed);
+            self.believed_until.store(since.saturating_add(CALENDAR), Ordering::Release);
+        }
+        Reading { now: UnixTime(since.saturating_add(ahead)), elapsed }
+    }
+
     fn sleep(&self, duration: Duration) -> Sleep {
         Sleep::new(tokio::time::sleep(duration))
     }
+}
+
+/// Whole nanoseconds; the most there are for what is longer than 584 years.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,5 +1,5 @@
 //! Records as JSON in one line: what `serde_json` would write with the formatter [`Line`], but plain names and texts are
-//! copied whole instead of byte by byte. Most of a record is names.
+//! looked at and copied eight bytes at a time, and names that stand in the code are not looked at. Most of a record is short names.
 
 use super::line::Line;
 use serde::ser::{self, Error as _, Impossible, Serialize, Serializer};
@@ -9,6 +9,7 @@ use serde_json::Error;
 pub(super) struct Json<'o>(pub(super) &'o mut Vec<u8>);
 
 impl<'o> Json<'o> {
+    #[inline]
     fn raw(self, text: &str) -> Result<(), Error> {
         self.0.extend_from_slice(text.as_bytes());
         Ok(())
@@ -75,14 +76,10 @@ impl<'o> Serializer for Json<'o> {
     }
 
     fn serialize_str(self, text: &str) -> Result<(), Error> {
-        if !is_plain(text.as_bytes()) {
-            return text.serialize(&mut serde_json::Serializer::with_formatter(self.0, Line));
+        if append_plain(self.0, text.as_bytes()) {
+            return Ok(());
         }
-        self.0.reserve(text.len() + 2);
-        self.0.push(b'"');
-        self.0.extend_from_slice(text.as_bytes());
-        self.0.push(b'"');
-        Ok(())
+        text.serialize(&mut serde_json::Serializer::with_formatter(self.0, Line))
     }
 
     fn serialize_none(self) -> Result<(), Error> {
@@ -102,7 +99,8 @@ impl<'o> Serializer for Json<'o> {
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Error> {
-        self.serialize_str(variant)
+        name(self.0, variant);
+        Ok(())
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -213,8 +211,12 @@ impl ser::SerializeStruct for Several<'_> {
     type Ok = ();
     type Error = Error;
 
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
-        self.next(name)?;
+    #[inline]
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, field: &'static str, value: &T) -> Result<(), Error> {
+        if std::mem::replace(&mut self.begun, true) {
+            self.out.push(b',');
+        }
+        name(self.out, field);
         self.value(value)
     }
 
@@ -223,24 +225,64 @@ impl ser::SerializeStruct for Several<'_> {
     }
 }
 
-/// Whether a text is ASCII that can be seen, and nothing in it needs an escape.
-fn is_plain(text: &[u8]) -> bool {
-    let word = |bytes: &[u8; 8]| is_plain_word(u64::from_le_bytes(*bytes));
-    match text.last_chunk() {
-        // The last eight bytes overlap those before them, or are those.
-        Some(last) => text.as_chunks().0.iter().all(word) && word(last),
-        None => is_plain_word(text.iter().fold(ONES * 0x20, |word, byte| word << 8 | u64::from(*byte))),
+/// Appends a name that stands in the code, which needs no escape.
+#[inline]
+fn name(out: &mut Vec<u8>, name: &'static str) {
+    debug_assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{name}");
+    out.reserve(name.len() + 4);
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'"');
+}
+
+/// Appends a text in quotes if it is ASCII that can be seen, and nothing in it needs an escape; otherwise nothing.
+fn append_plain(out: &mut Vec<u8>, text: &[u8]) -> bool {
+    let start = out.len();
+    // The quotes, and what the last word is too long.
+    out.reserve(text.len() + 9);
+    out.push(b'"');
+    let (words, rest) = text.as_chunks::<8>();
+    let mut unplain = 0;
+    for word in words {
+        unplain |= unplain_bytes(u64::from_le_bytes(*word));
+        out.extend_from_slice(word);
     }
+    if !rest.is_empty() {
+        let word = padded(rest);
+        unplain |= unplain_bytes(word);
+        out.extend_from_slice(&word.to_le_bytes());
+        out.truncate(start + 1 + text.len());
+    }
+    out.push(b'"');
+    if unplain != 0 {
+        out.truncate(start);
+    }
+    unplain == 0
 }
 
 /// One in every byte.
 const ONES: u64 = u64::MAX / 255;
 
-/// The same for eight bytes at once: each test leaves the high bit of a byte that fails it.
-fn is_plain_word(word: u64) -> bool {
+/// At most eight bytes as a word, with spaces behind them. Of fixed lengths, so that no copy is called.
+fn padded(rest: &[u8]) -> u64 {
+    let word = match (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            let first = u64::from(u32::from_le_bytes(*first));
+            first | u64::from(u32::from_le_bytes(*last)) << (8 * (rest.len() - 4))
+        }
+        _ => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    match rest.len() {
+        8.. => word,
+        length => word | (ONES * 0x20) << (8 * length),
+    }
+}
+
+/// The high bit of every byte that cannot stand as it is; bits above the lowest one set may be wrong.
+fn unplain_bytes(word: u64) -> u64 {
     let zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;
     let control = word.wrapping_sub(ONES * 0x20) & !word;
     let delete = word.wrapping_add(ONES);
     let escaped = zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')));
-    (word | control | delete | escaped) & (ONES << 7) == 0
+    (word | control | delete | escaped) & (ONES << 7)
 }

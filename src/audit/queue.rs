@@ -17,6 +17,9 @@ const GATHER: Duration = Duration::from_millis(10);
 /// How many records are gathered at most before the thread is woken all the same.
 const ENOUGH: usize = 512;
 
+/// How many records are kept that have been written.
+const MOST_SPENT: usize = 4 * ENOUGH;
+
 #[derive(Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
@@ -26,8 +29,20 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct State {
     messages: Vec<Message>,
+    /// Records that have been written. Whoever brings a new one takes an old one away: memory goes back where it came from,
+    /// where allocators keep it at hand, and the two threads do not wait for each other.
+    spent: Vec<Box<AuditEntry>>,
     writer: Writer,
+    /// Whether somebody waits for what has been brought to be written.
+    flushing: bool,
     closed: bool,
+}
+
+impl State {
+    /// Whether nothing is gathered any longer.
+    fn is_urgent(&self) -> bool {
+        self.flushing || self.closed || self.messages.len() >= ENOUGH
+    }
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -42,18 +57,31 @@ enum Writer {
 
 impl Queue {
     pub(super) fn push(&self, message: Message) {
-        let mut state = self.state();
-        let is_urgent = matches!(message, Message::Flush(_)) || state.messages.len() >= ENOUGH;
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let spent = state.spent.pop();
+        state.flushing |= matches!(message, Message::Flush(_));
         state.messages.push(message);
         let wakes = match state.writer {
             Writer::Busy => false,
             Writer::Idle => true,
-            Writer::Gathering => is_urgent,
+            Writer::Gathering => state.is_urgent(),
         };
         if wakes {
             state.writer = Writer::Busy;
+        }
+        drop(guard);
+        if wakes {
             self.wake.notify_one();
         }
+        drop(spent);
+    }
+
+    /// Leaves records that have been written to those who bring new ones.
+    pub(super) fn leave(&self, spent: &mut Vec<Box<AuditEntry>>) {
+        let kept = &mut self.state().spent;
+        let room = MOST_SPENT.saturating_sub(kept.len()).min(spent.len());
+        kept.extend(spent.drain(..room));
     }
 
     /// No more messages will come.
@@ -79,6 +107,7 @@ impl Queue {
             };
         }
         state.writer = Writer::Busy;
+        state.flushing = false;
         let messages = std::mem::take(&mut state.messages);
         (!messages.is_empty() || !state.closed).then_some(messages)
     }
@@ -86,11 +115,11 @@ impl Queue {
     /// Lets messages gather, until it is time, there are many, or one is urgent.
     pub(super) fn gather(&self) {
         let mut state = self.state();
-        if !state.messages.is_empty() || state.closed {
+        if state.is_urgent() {
             return;
         }
         state.writer = Writer::Gathering;
-        let gathering = |state: &mut State| state.writer == Writer::Gathering && !state.closed;
+        let gathering = |state: &mut State| state.writer == Writer::Gathering && !state.is_urgent();
         let (mut state, _) =
             self.wake.wait_timeout_while(state, GATHER, gathering).unwrap_or_else(PoisonError::into_inner);
         state.writer = Writer::Busy;

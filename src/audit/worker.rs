@@ -49,11 +49,13 @@ fn run(sinks: &mut [Box<dyn AuditSink>], queue: &Queue, lane: &Lane, slots: &Slo
     let mut unflushed: Vec<Slot> = Vec::new();
     while let Some(messages) = queue.take(lane.is_counting().then_some(TICK)) {
         let mut waiting = Vec::new();
+        let mut spent = Vec::with_capacity(messages.len());
         for message in messages {
             match message {
                 Message::Entry(slot, entry) => {
                     until_done(sinks, slots, |sink| sink.write(&entry));
                     unflushed.push(slot);
+                    spent.push(entry);
                 }
                 Message::Flush(done) => waiting.push(done),
             }
@@ -70,6 +72,7 @@ fn run(sinks: &mut [Box<dyn AuditSink>], queue: &Queue, lane: &Lane, slots: &Slo
             // Who asked may have stopped waiting.
             let _ = done.try_send(());
         }
+        queue.leave(&mut spent);
         queue.gather();
     }
 }

@@ -1,4 +1,4 @@
-use crate::clock::{SharedClock, SystemClock};
+use crate::clock::{SharedClock, SystemClock, nanos};
 use crate::principal::Network;
 use crate::refusal::escaped;
 use arc_swap::ArcSwap;
@@ -242,10 +242,6 @@ fn parse(text: &str) -> Result<Table, AddressListError> {
         networks.push((network, score));
     }
     Ok(Table::new(networks))
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Display for AddressList {

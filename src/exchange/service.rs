@@ -91,7 +91,7 @@ where
                 // The instance that was polled ready goes with the future; its clone waits for the next request.
                 let clone = self.inner.clone();
                 let service = std::mem::replace(&mut self.inner, clone);
-                Phase::Deciding { later, waiting: Some((service, parts, body)) }
+                Phase::Deciding { waiting: Some(Box::new(Waiting { later, service, parts, body })) }
             }
         };
         future
@@ -111,11 +111,19 @@ pin_project! {
     #[project = PhaseProjection]
     #[project_replace = PhaseTaken]
     enum Phase<S: Service<Request<B>>, B> {
-        Deciding { later: Later, waiting: Option<(S, request::Parts, B)> },
+        Deciding { waiting: Option<Box<Waiting<S, B>>> },
         Calling { #[pin] answer: S::Future },
         Refused { refusal: Refusal },
         Done,
     }
+}
+
+/// A request whose step decides later. Boxed, so that those which are decided at once do not carry its size.
+struct Waiting<S, B> {
+    later: Later,
+    service: S,
+    parts: request::Parts,
+    body: B,
 }
 
 impl<S, B, RB> Future for CheckedFuture<S, B>
@@ -129,18 +137,22 @@ where
         let mut this = self.project();
         loop {
             match this.phase.as_mut().project() {
-                PhaseProjection::Deciding { later, waiting } => {
-                    let decision = ready!(Pin::new(&mut *later).poll(cx));
-                    let (mut service, mut parts, body) = waiting.take().expect("a decision is made once");
-                    match this.run.decided(decision, &mut parts) {
+                PhaseProjection::Deciding { waiting } => {
+                    let mut request = waiting.take().expect("a decision is made once");
+                    let Poll::Ready(decision) = Pin::new(&mut request.later).poll(cx) else {
+                        *waiting = Some(request);
+                        return Poll::Pending;
+                    };
+                    match this.run.decided(decision, &mut request.parts) {
                         Check::Permit | Check::Skip => {
+                            let Waiting { mut service, parts, body, .. } = *request;
                             let answer = service.call(Request::from_parts(parts, body));
                             this.phase.set(Phase::Calling { answer });
                         }
                         Check::Refuse(refusal) => this.phase.set(Phase::Refused { refusal }),
                         Check::Later(again) => {
-                            *later = again;
-                            *waiting = Some((service, parts, body));
+                            request.later = again;
+                            *waiting = Some(request);
                         }
                     }
                 }
@@ -232,7 +244,7 @@ impl Run {
 
     /// Lets the steps that ran see the head of the response, and closes the exchange if it was opened here.
     fn finish<RB>(&mut self, mut response: Response<CheckedBody<RB>>) -> Response<CheckedBody<RB>> {
-        if let Some(opened) = &self.opened {
+        if let Some(opened) = &mut self.opened {
             if self.exchange.is_refused_by(&response) {
                 opened.close(End::Refused);
             } else if self.exchange.lacks_policy() {
@@ -241,7 +253,7 @@ impl Run {
                 );
                 response = self.exchange.refuse(refusal).map(CheckedBody::refused);
                 opened.close(End::Refused);
-            } else if opened.is_unwatched() {
+            } else if !opened.complete() {
                 let refusal = Refusal::misconfigured(match self.exchange.is_refused() {
                     true => "a middleware replaced the refusal of a layer by a response of its own",
                     false => {
@@ -250,8 +262,6 @@ impl Run {
                 });
                 response = self.exchange.refuse(refusal).map(CheckedBody::refused);
                 opened.close(End::Refused);
-            } else {
-                opened.close(End::Complete);
             }
         }
         let (mut head, body) = response.into_parts();
@@ -264,8 +274,8 @@ impl Run {
         Response::from_parts(head, body)
     }
 
-    fn close(&self, end: End) {
-        if let Some(opened) = &self.opened {
+    fn close(&mut self, end: End) {
+        if let Some(opened) = &mut self.opened {
             opened.close(end);
         }
     }

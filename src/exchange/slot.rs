@@ -8,7 +8,7 @@ use super::forwarded::ForwardedCertificates;
 use super::observer::{AnswerObserver, End, Stage};
 use super::pipeline::{Observers, Pipeline};
 use super::{Context, PeerFacts, Ran, Record, RequestId, StepId};
-use crate::clock::{SharedClock, UnixTime};
+use crate::clock::{Reading, SharedClock, UnixTime};
 use crate::payload::{Document, PayloadFacts};
 use crate::principal::{ClientAddress, Principal, TlsConnection};
 use crate::refusal::{ProblemJson, Refusal, RefusalKind, Rendered, Respond};
@@ -82,7 +82,7 @@ impl Exchange {
         if let Some(exchange) = parts.extensions.get::<Self>() {
             return (exchange.clone(), None);
         }
-        let clock = context.clock();
+        let Reading { now, elapsed } = context.clock().read();
         let request_id = context.ids().next();
         // The handler and its logs see the same id as the caller and the record, and no other.
         let client_request_id = match parts.headers.entry(REQUEST_ID) {
@@ -99,8 +99,8 @@ impl Exchange {
         let exchange = Self(Arc::new(Inner {
             request_id,
             client_request_id,
-            started: clock.now(),
-            started_at: clock.elapsed(),
+            started: now,
+            started_at: elapsed,
             client: OnceLock::new(),
             tls: OnceLock::new(),
             forwarded: OnceLock::new(),
@@ -120,7 +120,7 @@ impl Exchange {
             context: context.clone(),
         }));
         parts.extensions.insert(exchange.clone());
-        (exchange.clone(), Some(Opened(exchange)))
+        (exchange.clone(), Some(Opened { exchange, left: false }))
     }
 
     /// The request's id, for the caller, the logs and the record.
@@ -300,14 +300,17 @@ impl Exchange {
     }
 
     pub(super) fn note_end(&self, end: End) {
+        self.fill_in(&mut self.state().record, end);
+    }
+
+    /// What a record tells of the end. Asks for nothing that is behind the lock of the record.
+    fn fill_in(&self, record: &mut Record, end: End) {
         let duration = self.clock().elapsed().saturating_sub(self.0.started_at);
         let shown = || self.tls().and_then(|tls| tls.peer_certificate());
         let own = || shown().map(|own| PeerFacts { certificate: own.clone(), through: None });
-        let peer = self.peer().cloned().or_else(own);
-        let mut state = self.state();
-        state.record.peer = peer;
-        state.record.end = Some(end);
-        state.record.duration = Some(duration);
+        record.peer = self.peer().cloned().or_else(own);
+        record.end = Some(end);
+        record.duration = Some(duration);
     }
 
     /// Takes the observers to drive them; `None` when the answer was sealed or closed before. For an answer that is no
@@ -351,20 +354,35 @@ impl fmt::Debug for Exchange {
 /// Held by the outermost of our futures. Dropped before the answer was sealed, it tells every observer that the client
 /// left.
 #[derive(Debug)]
-pub(crate) struct Opened(Exchange);
+pub(crate) struct Opened {
+    exchange: Exchange,
+    /// Whether nobody is left whom this would tell the end.
+    left: bool,
+}
 
 impl Opened {
     /// Tells every observer the end. False when the answer was sealed, so that its driver tells them.
-    pub(crate) fn close(&self, end: End) -> bool {
-        let Some(observers) = self.0.leave_open(Phase::Closed) else { return false };
-        Pipeline::new(observers, self.0.clone()).end(end);
+    pub(crate) fn close(&mut self, end: End) -> bool {
+        if std::mem::replace(&mut self.left, true) {
+            return false;
+        }
+        let Some(observers) = self.exchange.leave_open(Phase::Closed) else { return false };
+        Pipeline::new(observers, self.exchange.clone()).end(end);
         true
     }
 
-    /// Whether observers wait for an answer that nobody drives.
-    pub(crate) fn is_unwatched(&self) -> bool {
-        let state = self.0.state();
-        state.phase == Phase::Open && !state.observers.is_empty()
+    /// Ends an exchange of which no answer is driven any more. False when observers wait for one that nobody drives.
+    pub(crate) fn complete(&mut self) -> bool {
+        let mut state = self.exchange.state();
+        if state.phase == Phase::Open {
+            if !state.observers.is_empty() {
+                return false;
+            }
+            state.phase = Phase::Closed;
+            self.exchange.fill_in(&mut state.record, End::Complete);
+        }
+        self.left = true;
+        true
     }
 }
 

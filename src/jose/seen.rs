@@ -1,6 +1,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::clock::nanos;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -210,10 +211,6 @@ impl<V> Shard<V> {
             }
         }
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl<V> fmt::Debug for SeenCredentials<V> {

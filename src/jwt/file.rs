@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 
 use super::{JwtError, JwtErrorKind, KeySource, Refresh};
-use crate::clock::{SharedClock, SystemClock};
+use crate::clock::{SharedClock, SystemClock, nanos};
 use crate::jose::{KeySet, MAX_JWKS};
 use crate::refusal::escaped;
 
@@ -172,8 +172,4 @@ fn read(path: &Path) -> Result<(Stamp, KeySet), JwtError> {
 
 fn unusable(path: &Path, problem: &str) -> JwtError {
     JwtErrorKind::KeyFile { path: path.display().to_string(), problem: problem.to_owned() }.into()
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::keys::Refresh;
 use super::place::Place;
 use super::{JwtError, JwtErrorKind};
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, nanos};
 use crate::fetch::Fetch;
 use crate::jose::{KeySet, SkippedKey};
 use crate::refusal::escaped;
@@ -320,8 +320,4 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
     });
     // The shortest, where there are several.
     seconds.min().map(Duration::from_secs)
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -8,7 +8,7 @@ use super::confirmation::Confirmation;
 use super::keys::{KeySource, PendingRefresh, Refresh};
 use super::shared::Shared;
 use super::{JwtError, JwtErrorKind, TrustedIssuer};
-use crate::clock::{HighWater, SharedClock, UnixTime};
+use crate::clock::{HighWater, Reading, SharedClock, UnixTime};
 use crate::jose::seen::{Fingerprint, SeenCredentials};
 use crate::jose::{Algorithm, JoseErrorKind, Jws, JwsType, KeySet, json};
 use crate::principal::Principal;
@@ -123,8 +123,9 @@ impl Verifier {
 
     /// What is remembered still has to hold now: its time, and its key.
     fn recall(&self, fingerprint: &Fingerprint) -> Option<Result<Held, JwtError>> {
-        let verified = self.seen.find(fingerprint, self.clock.elapsed())?;
-        let Times { now, latest } = self.times();
+        let reading = self.clock.read();
+        let verified = self.seen.find(fingerprint, reading.elapsed)?;
+        let Times { now, latest } = self.times(reading);
         if latest >= verified.good_until {
             self.seen.forget(fingerprint);
             return Some(Err(JwtErrorKind::Expired.into()));
@@ -148,8 +149,9 @@ impl Verifier {
 
     fn hold(&self, fingerprint: Fingerprint, verified: Verified) -> Held {
         let (verified, sha256) = (Arc::new(verified), fingerprint.bytes());
-        let now = self.clock.elapsed();
-        let left = verified.good_until.saturating_since(self.times().latest);
+        let reading = self.clock.read();
+        let now = reading.elapsed;
+        let left = verified.good_until.saturating_since(self.times(reading).latest);
         let forget_at = now.saturating_add(left.min(self.remember_for));
         self.seen.remember(fingerprint, Arc::clone(&verified), verified.bytes(), now, forget_at);
         Held { verified, sha256, remembered: false }
@@ -185,7 +187,7 @@ impl Verifier {
         };
         jws.verify(key)?;
         let Accepted { principal, confirmation, good_from, good_until } =
-            claims.check(&document, issuer, self.times(), jws.typ() == JwsType::AccessJwt, &self.shared)?;
+            claims.check(&document, issuer, self.times(self.clock.read()), jws.typ() == JwsType::AccessJwt, &self.shared)?;
         let kid = jws.kid().map(|kid| self.shared.text(kid));
         Ok(Verified {
             principal: principal.signed_by(kid, key.shared_thumbprint().clone()),
@@ -205,8 +207,8 @@ impl Verifier {
         UnixTime::from_nanos(verified.good_until.as_nanos().saturating_sub(leeway))
     }
 
-    fn times(&self) -> Times {
-        Times { now: self.clock.now(), latest: self.latest.now(&*self.clock) }
+    fn times(&self, reading: Reading) -> Times {
+        Times { now: reading.now, latest: self.latest.latest(reading) }
     }
 
     fn issuer(&self, name: &str) -> Result<(usize, &TrustedIssuer), JwtErrorKind> {

@@ -16,10 +16,12 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::limits::{PreparedLimit, PreparedPlan};
 use super::rule::{Dimension, Limit, Measure};
+use crate::clock::nanos;
 use crate::exchange::LimitLevel;
 
-const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
-const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const OURS: [&str; 2] = ["ratelimit", "ratelimit-policy"];
+const RATELIMIT: HeaderName = HeaderName::from_static(OURS[0]);
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static(OURS[1]);
 
 /// Names under which handlers and providers behind them tell about limits that are not ours.
 const LOOK_ALIKES: [&str; 3] = ["x-ratelimit-", "anthropic-ratelimit-", "x-rate-limit-"];
@@ -42,9 +44,10 @@ const OPENAI: [[HeaderName; 3]; 2] = [
 
 /// Takes away what others say about limits.
 pub(super) fn remove_look_alikes(headers: &mut HeaderMap) {
-    headers.remove(RATELIMIT);
-    headers.remove(RATELIMIT_POLICY);
-    let is_look_alike = |name: &HeaderName| LOOK_ALIKES.iter().any(|start| name.as_str().starts_with(start));
+    let is_look_alike = |name: &HeaderName| {
+        let name = name.as_str();
+        OURS.contains(&name) || LOOK_ALIKES.iter().any(|start| name.starts_with(start))
+    };
     if headers.keys().any(is_look_alike) {
         let names: Vec<HeaderName> = headers.keys().filter(|name| is_look_alike(name)).cloned().collect();
         for name in names {
@@ -181,7 +184,7 @@ fn left(level: &LimitLevel) -> u64 {
 
 /// As OpenAI writes durations: `0s`, `120ms`, `17s`, `6m0s`, `1h0m5s`; rounded up.
 fn write_duration(text: &mut String, duration: Duration) {
-    let millis = u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+    let millis = nanos(duration).div_ceil(1_000_000);
     let seconds = whole_seconds(duration);
     let (hours, minutes, rest) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     let mut write = |number: u64, unit| {

@@ -168,7 +168,7 @@ where
                     let response = match answered {
                         Ok(response) => response,
                         Err(error) => {
-                            if let Some(opened) = this.opened.take() {
+                            if let Some(mut opened) = this.opened.take() {
                                 opened.close(End::Failed);
                             }
                             return Poll::Ready(Err(error));
@@ -210,7 +210,7 @@ where
                 PhaseProjection::Refused { refusal } => {
                     let refusal = refusal.take().expect("a request is refused once");
                     let response = this.exchange.refuse(refusal).map(AnswerBody::refused);
-                    if let Some(opened) = this.opened.take() {
+                    if let Some(mut opened) = this.opened.take() {
                         opened.close(End::Refused);
                     }
                     this.phase.set(Phase::Done);

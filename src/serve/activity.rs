@@ -1,4 +1,4 @@
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, nanos};
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -88,8 +88,4 @@ impl<B: Body<Data: Buf>> Body for Watched<B> {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,5 +1,5 @@
 use super::{Pem, TrustError};
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, nanos};
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -128,8 +128,4 @@ fn stamps(files: &[PathBuf]) -> Box<[Stamp]> {
         .iter()
         .map(|path| fs::metadata(path).ok().map(|metadata| (metadata.modified().ok(), metadata.len())))
         .collect()
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,6 @@
 use super::step::refusal;
 use super::subject::{Ended, Watched};
-use crate::clock::{SharedClock, Sleep, UnixTime};
+use crate::clock::{Reading, SharedClock, Sleep, UnixTime};
 use crate::exchange::{AnswerObserver, Cut, End, Exchange, StepId};
 use crate::payload::AnswerFacts;
 use crate::principal::{Listener, Revocations};
@@ -36,11 +36,12 @@ impl WatchAnswer {
         revocations: &Revocations,
         grace: Duration,
         exchange: &Exchange,
+        reading: Reading,
     ) -> Self {
         let clock = exchange.clock().clone();
         let deadline = watched.ends().map(|(ends, what)| {
-            let at = ends.saturating_add(grace);
-            Deadline { at, elapsed: clock.elapsed().saturating_add(at.saturating_since(clock.now())), what }
+            let (at, Reading { now, elapsed }) = (ends.saturating_add(grace), reading);
+            Deadline { at, elapsed: elapsed.saturating_add(at.saturating_since(now)), what }
         });
         let is_observed = exchange.is_observed();
         Self { watched, listener: revocations.listen(), clock, deadline, timer: None, is_observed }
@@ -53,7 +54,8 @@ impl WatchAnswer {
             return Some(revoked);
         }
         let deadline = self.deadline.as_ref()?;
-        let is_over = self.clock.now() >= deadline.at || self.clock.elapsed() >= deadline.elapsed;
+        let Reading { now, elapsed } = self.clock.read();
+        let is_over = now >= deadline.at || elapsed >= deadline.elapsed;
         is_over.then_some(Ended::Expired(deadline.what))
     }
 

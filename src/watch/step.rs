@@ -1,5 +1,6 @@
 use super::observer::WatchAnswer;
 use super::subject::{Ended, Watched};
+use crate::clock::UnixTime;
 use crate::exchange::{Check, Exchange, Stage, Step, StepId};
 use crate::principal::Revocations;
 use crate::refusal::{Refusal, RefusalKind};
@@ -26,21 +27,22 @@ impl Step for WatchCredential {
         let Some(watched) = Watched::of(exchange) else {
             return Check::Refuse(Refusal::stacked_wrongly("WatchCredentialLayer", "VerifyJwtLayer"));
         };
-        if let Some(ended) = self.has_ended(&watched, exchange) {
+        let reading = exchange.clock().read();
+        if let Some(ended) = self.has_ended(&watched, reading.now) {
             return Check::Refuse(refusal(&ended));
         }
-        let observer = WatchAnswer::new(watched, &self.revocations, self.grace, exchange);
+        let observer = WatchAnswer::new(watched, &self.revocations, self.grace, exchange, reading);
         exchange.observe(Stage::Watch, observer).into()
     }
 }
 
 impl WatchCredential {
-    fn has_ended(&self, watched: &Watched, exchange: &Exchange) -> Option<Ended> {
+    fn has_ended(&self, watched: &Watched, now: UnixTime) -> Option<Ended> {
         if let Some(revoked) = watched.revoked(&self.revocations) {
             return Some(revoked);
         }
         let (ends, what) = watched.ends()?;
-        (exchange.clock().now() >= ends).then_some(Ended::Expired(what))
+        (now >= ends).then_some(Ended::Expired(what))
     }
 }
 

@@ -89,7 +89,8 @@ impl Asker {
     }
 
     fn times(&self) -> Times {
-        Times { now: self.clock.now(), latest: self.latest.now(&*self.clock) }
+        let reading = self.clock.read();
+        Times { now: reading.now, latest: self.latest.latest(reading) }
     }
 
     async fn fetch(&self, credential: &str, fingerprint: Fingerprint) -> Answer {

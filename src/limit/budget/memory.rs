@@ -1,5 +1,6 @@
 //! Budgets in this process: bounded, sharded, one partition per plan.
 
+use crate::clock::nanos;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::num::NonZeroU64;
@@ -298,8 +299,4 @@ fn make_room(locked: &mut Locked<'_>, charges: &Charges, places: &mut [Option<Pl
 fn lock(shard: &Mutex<Table>) -> MutexGuard<'_, Table> {
     // nothing panics while a shard is held; were it to, a table is never left half changed
     shard.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn nanos(now: Duration) -> u64 {
-    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
 }

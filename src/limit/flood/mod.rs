@@ -21,7 +21,7 @@ use thiserror::Error;
 
 use self::store::{Cells, SharedCells};
 use super::rule::Per;
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, nanos};
 use crate::principal::{AddressPrefix, ClientAddress};
 
 /// How many /64s of one /48 may knock at their full rate at the same time.
@@ -220,7 +220,7 @@ impl governor::clock::Clock for OriginClock {
 
 /// Bounded far below `u64::MAX`, since `governor` adds to arrival times without looking for overflow.
 fn elapsed_nanos(clock: &SharedClock) -> u64 {
-    u64::try_from(clock.elapsed().as_nanos()).unwrap_or(u64::MAX).min(u64::MAX / 4)
+    nanos(clock.elapsed()).min(u64::MAX / 4)
 }
 
 /// Why a flood check cannot be made.

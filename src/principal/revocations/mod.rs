@@ -9,7 +9,7 @@ use self::certificates::Certificates;
 use self::credentials::{Entry, Kind, Table};
 use self::listener::Listeners;
 use super::{PeerCertificate, Principal, SpiffeId, Subject};
-use crate::clock::{SharedClock, SystemClock, UnixTime};
+use crate::clock::{Reading, SharedClock, SystemClock, UnixTime};
 use arc_swap::ArcSwap;
 use std::fmt;
 use std::sync::Arc;
@@ -249,7 +249,7 @@ impl Revocations {
         before: UnixTime,
         until: UnixTime,
     ) -> Result<(), RevocationsFull> {
-        let (now, elapsed) = (self.0.clock.now(), self.0.clock.elapsed());
+        let Reading { now, elapsed } = self.0.clock.read();
         self.0.credentials.insert(kind, names, Entry::new(before, until, now, elapsed), elapsed)?;
         self.0.listeners.tell();
         Ok(())
