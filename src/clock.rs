@@ -201,3 +201,33 @@ impl Clock for SystemClock {
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEAR: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_reading_of_the_machine_is_what_its_two_clocks_say() {
+        let clock = SystemClock::new();
+        for _ in 0..100 {
+            let Reading { now, elapsed } = clock.read();
+            assert!(elapsed <= clock.elapsed() && clock.elapsed() - elapsed < NEAR);
+            assert!(now.saturating_since(clock.now()) < NEAR && clock.now().saturating_since(now) < NEAR);
+        }
+    }
+
+    #[test]
+    fn the_calendar_is_counted_on_from_the_last_look_and_then_looked_at_again() {
+        let clock = SystemClock::new();
+        clock.read();
+        // As if the machine's clock had been set since.
+        clock.ahead.store(0, Ordering::Relaxed);
+        clock.believed_until.store(u64::MAX, Ordering::Relaxed);
+        let Reading { now, elapsed } = clock.read();
+        assert_eq!(now, UnixTime::from_nanos(nanos(elapsed)));
+        clock.believed_until.store(0, Ordering::Relaxed);
+        assert!(clock.now().saturating_since(clock.read().now) < NEAR);
+    }
+}

@@ -14,11 +14,9 @@ pub(super) enum Message {
 /// How long records are gathered after some have been written.
 const GATHER: Duration = Duration::from_millis(10);
 
-/// How many records are gathered at most before the thread is woken all the same.
-const ENOUGH: usize = 512;
-
-/// How many records are kept that have been written.
-const MOST_SPENT: usize = 4 * ENOUGH;
+/// How many records are gathered at most before the thread is woken all the same, and how many are kept that have been
+/// written. Many: to wake a thread costs the server more than to write hundreds of records.
+const ENOUGH: usize = 4_096;
 
 #[derive(Default)]
 pub(super) struct Queue {
@@ -80,7 +78,7 @@ impl Queue {
     /// Leaves records that have been written to those who bring new ones.
     pub(super) fn leave(&self, spent: &mut Vec<Box<AuditEntry>>) {
         let kept = &mut self.state().spent;
-        let room = MOST_SPENT.saturating_sub(kept.len()).min(spent.len());
+        let room = ENOUGH.saturating_sub(kept.len()).min(spent.len());
         kept.extend(spent.drain(..room));
     }
 

@@ -133,9 +133,19 @@ fn a_line_says_what_serde_json_says_whatever_stands_in_its_texts() {
     let texts = ["", "plain", "eight888", "nine99999", "a \"quote\"", "back\\slash", "a tab\tafter eight"];
     let odd =
         ["the end is odd\u{7f}", "\u{0}", "grüße aus Köln", "right to left: \u{202e}txt", "line\u{2028}"];
-    for text in texts.into_iter().chain(odd) {
+    // Texts are looked at eight bytes at a time: every length, and every place of what is odd in it.
+    let placed = (0..=20).flat_map(|length| {
+        (0..=length).flat_map(move |place| {
+            ['"', '\\', '\n', '\u{7f}', 'é', 'x', ' ', '!', '~'].map(|odd| {
+                let mut text = "a".repeat(length);
+                text.insert(place, odd);
+                text
+            })
+        })
+    });
+    for text in texts.into_iter().chain(odd).map(String::from).chain(placed) {
         let mut entry = entry();
-        entry.client_request_id = Some(text.into());
+        entry.client_request_id = Some(text.as_str().into());
         let mut line = Vec::new();
         entry.write_line(&mut line).unwrap();
         let said: serde_json::Value = serde_json::from_slice(&line).unwrap();

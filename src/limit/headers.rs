@@ -29,17 +29,19 @@ const LOOK_ALIKES: [&str; 3] = ["x-ratelimit-", "anthropic-ratelimit-", "x-rate-
 /// The largest integer of a structured field (RFC 9651 §3.3.1).
 const LARGEST: u64 = 999_999_999_999_999;
 
-const OPENAI: [[HeaderName; 3]; 2] = [
-    [
-        HeaderName::from_static("x-ratelimit-limit-requests"),
-        HeaderName::from_static("x-ratelimit-remaining-requests"),
-        HeaderName::from_static("x-ratelimit-reset-requests"),
-    ],
-    [
-        HeaderName::from_static("x-ratelimit-limit-tokens"),
-        HeaderName::from_static("x-ratelimit-remaining-tokens"),
-        HeaderName::from_static("x-ratelimit-reset-tokens"),
-    ],
+/// What the tightest limit of requests, and of usage, has at most.
+static LIMITS: [HeaderName; 2] = [
+    HeaderName::from_static("x-ratelimit-limit-requests"),
+    HeaderName::from_static("x-ratelimit-limit-tokens"),
+];
+
+/// What else is told: of all limits, then of the tightest of requests, and of usage.
+static LINES: [HeaderName; 5] = [
+    RATELIMIT,
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-reset-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-reset-tokens"),
 ];
 
 /// Takes away what others say about limits.
@@ -63,66 +65,51 @@ pub(super) fn write(headers: &mut HeaderMap, plan: &PreparedPlan, levels: &[Limi
     if let Some(policy) = &plan.policy {
         headers.insert(RATELIMIT_POLICY, policy.clone());
     }
-    let told =
-        || plan.limits.iter().filter(|l| is_told(&l.limit)).filter_map(|l| Some((l, level_of(l, levels)?)));
-    let mut lines = Lines::with_capacity(5, 64 * levels.len());
-    lines.add(RATELIMIT, |text| {
-        for (number, (limit, level)) in told().enumerate() {
-            let left = left(level).min(LARGEST);
-            let wait = if left == 0 { level.until_next } else { level.until_full };
-            text.push_str(if number == 0 { "\"" } else { ", \"" });
-            text.push_str(&limit.name);
-            text.push_str("\";r=");
-            push_number(text, left);
-            text.push_str(";t=");
-            push_number(text, whole_seconds(wait).min(LARGEST));
-        }
-    });
-    for (measure, names) in [Measure::Requests, Measure::Usage].into_iter().zip(OPENAI) {
-        let of_measure = told().filter(|(l, _)| l.limit.measure() == measure);
-        let Some((limit, level)) =
-            of_measure.min_by_key(|(_, level)| (level.left, std::cmp::Reverse(level.until_full)))
-        else {
-            continue;
-        };
-        let [limit_name, remaining, reset] = names;
-        headers.insert(limit_name, limit.capacity.clone());
-        lines.add(remaining, |text| push_number(text, left(level)));
-        lines.add(reset, |text| write_duration(text, level.until_full));
-    }
-    lines.insert_into(headers);
-}
-
-/// Headers whose values are written one after the other into one buffer, which they share.
-struct Lines {
-    text: String,
-    /// Each name, and where its value ends.
-    ends: Vec<(HeaderName, usize)>,
-}
-
-impl Lines {
-    fn with_capacity(lines: usize, bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes), ends: Vec::with_capacity(lines) }
-    }
-
-    fn add(&mut self, name: HeaderName, write: impl FnOnce(&mut String)) {
-        write(&mut self.text);
-        self.ends.push((name, self.text.len()));
-    }
-
-    /// Those that say something.
-    fn insert_into(self, headers: &mut HeaderMap) {
-        let text = Bytes::from(self.text);
-        let mut start = 0;
-        for (name, end) in self.ends {
-            if let Ok(value) = HeaderValue::from_maybe_shared(text.slice(start..end))
-                && start < end
-            {
-                headers.insert(name, value);
-            }
-            start = end;
+    let mut text = String::with_capacity(64 * levels.len());
+    let mut tightest = [None::<(&PreparedLimit, &LimitLevel)>; 2];
+    for limit in plan.limits.iter().filter(|limit| is_told(&limit.limit)) {
+        let Some(level) = levels.iter().find(|level| level.limit == limit.name) else { continue };
+        let left = left(level).min(LARGEST);
+        let wait = if left == 0 { level.until_next } else { level.until_full };
+        text.push_str(if text.is_empty() { "\"" } else { ", \"" });
+        text.push_str(&limit.name);
+        text.push_str("\";r=");
+        push_number(&mut text, left);
+        text.push_str(";t=");
+        push_number(&mut text, whole_seconds(wait).min(LARGEST));
+        let known = &mut tightest[usize::from(limit.limit.measure() == Measure::Usage)];
+        if known.is_none_or(|(_, known)| tightness(level) < tightness(known)) {
+            *known = Some((limit, level));
         }
     }
+    let mut ends = [text.len(); LINES.len()];
+    for (measure, found) in tightest.into_iter().enumerate() {
+        if let Some((limit, level)) = found {
+            headers.insert(&LIMITS[measure], limit.capacity.clone());
+            push_number(&mut text, left(level));
+        }
+        ends[1 + 2 * measure] = text.len();
+        if let Some((_, level)) = found {
+            write_duration(&mut text, level.until_full);
+        }
+        ends[2 + 2 * measure] = text.len();
+    }
+    // One buffer, which all the values share.
+    let text = Bytes::from(text);
+    let mut start = 0;
+    for (name, end) in LINES.iter().zip(ends) {
+        if let Ok(value) = HeaderValue::from_maybe_shared(text.slice(start..end))
+            && start < end
+        {
+            headers.insert(name, value);
+        }
+        start = end;
+    }
+}
+
+/// Of two limits, the one with less left; if both have as much, the one that takes longer to be full.
+fn tightness(level: &LimitLevel) -> impl Ord {
+    (level.left, std::cmp::Reverse(level.until_full))
 }
 
 fn push_number(text: &mut String, number: u64) {
@@ -172,10 +159,6 @@ fn is_told(limit: &Limit) -> bool {
         limit.dimension(),
         Dimension::Plan | Dimension::Application | Dimension::Workload | Dimension::Actor
     )
-}
-
-fn level_of<'a>(limit: &PreparedLimit, levels: &'a [LimitLevel]) -> Option<&'a LimitLevel> {
-    levels.iter().find(|level| level.limit == limit.name)
 }
 
 fn left(level: &LimitLevel) -> u64 {

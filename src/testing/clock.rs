@@ -1,4 +1,4 @@
-use crate::clock::{Clock, SharedClock, Sleep, UnixTime};
+use crate::clock::{Clock, Reading, SharedClock, Sleep, UnixTime};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -54,6 +54,11 @@ impl Clock for FakeClock {
 
     fn elapsed(&self) -> Duration {
         self.hands().elapsed
+    }
+
+    fn read(&self) -> Reading {
+        let hands = self.hands();
+        Reading { now: hands.wall, elapsed: hands.elapsed }
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
