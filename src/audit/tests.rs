@@ -11,8 +11,8 @@ const SOON: Duration = Duration::from_secs(10);
 
 fn entry() -> AuditEntry {
     let (mut parts, ()) = Request::get("/x").body(()).unwrap().into_parts();
-    let (exchange, opened) = Exchange::join(&mut parts, &Context::default());
-    drop(opened);
+    let mut exchange = Exchange::join(&mut parts, &Context::default());
+    exchange.close(crate::exchange::End::Aborted);
     AuditEntry::of(&exchange, crate::exchange::End::Complete, None)
 }
 
@@ -73,7 +73,7 @@ fn a_sink_that_panics_stops_the_service_rather_than_the_records() {
     assert!(!log.flush(SOON), "the thread has ended");
     assert!(matches!(log.reserve(), Place::None));
     let (mut parts, ()) = Request::get("/x").body(()).unwrap().into_parts();
-    let (exchange, _opened) = Exchange::join(&mut parts, &Context::default());
+    let exchange = Exchange::join(&mut parts, &Context::default());
     let refused = crate::exchange::Step::check(&AuditLayer::builder(log).into_step(), &mut parts, &exchange);
     assert!(
         matches!(refused, crate::exchange::Check::Refuse(refusal) if refusal.kind().code() == "unavailable")
@@ -91,10 +91,10 @@ fn a_record_is_written_though_another_observer_panics() {
     let (send, records) = mpsc::channel();
     let log = AuditLog::builder().sink(move |_: &AuditEntry| send.send(()).unwrap()).start().unwrap();
     let (mut parts, ()) = Request::get("/x").body(()).unwrap().into_parts();
-    let (exchange, opened) = Exchange::join(&mut parts, &Context::default());
+    let exchange = Exchange::join(&mut parts, &Context::default());
     exchange.observe(Stage::Meter, Panics).unwrap();
     crate::exchange::Step::check(&AuditLayer::builder(log.clone()).into_step(), &mut parts, &exchange);
-    drop(opened);
+    drop(exchange);
     assert!(log.flush(SOON));
     assert_eq!(records.try_iter().count(), 1);
 }

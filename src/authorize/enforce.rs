@@ -68,7 +68,7 @@ fn conclude(
 ) -> Result<(), Refusal> {
     let exchange = circumstances.exchange().clone();
     let facts = policies.facts(verdict, tried);
-    exchange.record(|record| record.policy = Some(facts));
+    exchange.record(|record| record.policy = Some(Box::new(facts)));
     if !verdict.permits() {
         circumstances.tell_why(policies);
         return Err(refusal(verdict));

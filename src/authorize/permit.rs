@@ -181,7 +181,7 @@ where
                 HandPermitFuture { phase: Phase::Calling { answer } }
             }
             Err(refusal) => {
-                let (exchange, _opened) = Exchange::join(&mut parts, &StackContext::default());
+                let exchange = Exchange::join(&mut parts, &StackContext::default());
                 let response = Some(Box::new(exchange.refuse(refusal)));
                 HandPermitFuture { phase: Phase::Refused { response } }
             }

@@ -15,7 +15,7 @@ async fn refused(path: &str, scopes: Option<&str>) -> Option<(&'static str, Stri
     let routes =
         MatchRouteLayer::builder(table.unwrap()).edge(EdgeRules::default().danger_plaintext()).build();
     let (mut parts, ()) = Request::get(path).body(()).unwrap().into_parts();
-    let (exchange, _opened) = Exchange::join(&mut parts, &Context::default());
+    let exchange = Exchange::join(&mut parts, &Context::default());
     if let Some(scopes) = scopes {
         let alice = Subject::new("https://issuer.test", "alice");
         let who = Principal::builder(alice, Credential::new(AuthenticationMethod::Asserted));

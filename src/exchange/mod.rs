@@ -48,5 +48,5 @@ pub use service::{Checked, CheckedFuture, StepLayer};
 #[cfg(feature = "sts")]
 pub(crate) use slot::client_request_id;
 pub use slot::{Exchange, RequestPayload};
-pub(crate) use slot::{Opened, Permit};
+pub(crate) use slot::{Joined, Permit};
 pub use step::{Check, Decision, Later, Step};

@@ -130,7 +130,7 @@ pub struct Record {
     /// exchange has ended: before, ask [`Exchange::peer`](super::Exchange::peer).
     pub peer: Option<PeerFacts>,
     /// What an issuer has ended, if this was its logout.
-    pub logout: Option<LogoutFacts>,
+    pub logout: Option<Box<LogoutFacts>>,
     /// How the caller was authenticated.
     pub credential: Option<CredentialFacts>,
     /// Whether a credential came that does not hold, which the flood check charges to the address.
@@ -142,7 +142,7 @@ pub struct Record {
     /// What inspection saw.
     pub inspection: Option<InspectionFacts>,
     /// What the policies said.
-    pub policy: Option<PolicyFacts>,
+    pub policy: Option<Box<PolicyFacts>>,
     /// Which limits were asked.
     pub limits: Option<LimitFacts>,
     /// What was reserved and settled.

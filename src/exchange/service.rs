@@ -1,5 +1,5 @@
 use super::slot::REQUEST_ID;
-use super::{Check, Context as StackContext, End, Exchange, Later, Opened, Step, StepId};
+use super::{Check, Context as StackContext, End, Exchange, Joined, Later, Step, StepId};
 use crate::body::CheckedBody;
 use crate::refusal::Refusal;
 use http::header::CONTENT_LENGTH;
@@ -79,8 +79,8 @@ where
 
     fn call(&mut self, request: Request<B>) -> CheckedFuture<S, B> {
         let (mut parts, body) = request.into_parts();
-        let (exchange, opened) = Exchange::join(&mut parts, &self.steps.context);
-        let run = Run { steps: self.steps.clone(), exchange, opened, reached: 0 };
+        let exchange = Exchange::join(&mut parts, &self.steps.context);
+        let run = Run { steps: self.steps.clone(), exchange, reached: 0 };
         let mut future = CheckedFuture { phase: Phase::Done, run };
         future.phase = match future.run.check(&mut parts) {
             Check::Permit | Check::Skip => {
@@ -162,7 +162,7 @@ where
                     return Poll::Ready(match answered {
                         Ok(response) => Ok(this.run.finish(response.map(CheckedBody::passed))),
                         Err(error) => {
-                            this.run.close(End::Failed);
+                            this.run.exchange.close(End::Failed);
                             Err(error)
                         }
                     });
@@ -190,8 +190,7 @@ impl<S: Service<Request<B>>, B> fmt::Debug for CheckedFuture<S, B> {
 /// The steps of one request.
 struct Run {
     steps: Arc<Steps>,
-    exchange: Exchange,
-    opened: Option<Opened>,
+    exchange: Joined,
     reached: usize,
 }
 
@@ -244,39 +243,36 @@ impl Run {
 
     /// Lets the steps that ran see the head of the response, and closes the exchange if it was opened here.
     fn finish<RB>(&mut self, mut response: Response<CheckedBody<RB>>) -> Response<CheckedBody<RB>> {
-        if let Some(opened) = &mut self.opened {
+        if self.exchange.is_opened() {
             if self.exchange.is_refused_by(&response) {
-                opened.close(End::Refused);
+                self.exchange.close(End::Refused);
             } else if self.exchange.lacks_policy() {
-                let refusal = Refusal::misconfigured(
+                response = self.replace(Refusal::misconfigured(
                     "the route is by_policy, and no policy was asked: stack EnforcePolicyLayer inside of AuthorizeLayer",
-                );
-                response = self.exchange.refuse(refusal).map(CheckedBody::refused);
-                opened.close(End::Refused);
-            } else if !opened.complete() {
-                let refusal = Refusal::misconfigured(match self.exchange.is_refused() {
+                ));
+            } else if !self.exchange.complete() {
+                response = self.replace(Refusal::misconfigured(match self.exchange.is_refused() {
                     true => "a middleware replaced the refusal of a layer by a response of its own",
                     false => {
                         "a layer observes the answer and nobody reads it: stack ReadPayloadLayer inside of it"
                     }
-                });
-                response = self.exchange.refuse(refusal).map(CheckedBody::refused);
-                opened.close(End::Refused);
+                }));
             }
         }
         let (mut head, body) = response.into_parts();
         for step in self.steps.steps[..self.reached].iter().rev() {
             step.answer(&mut head, &self.exchange);
         }
-        if self.opened.take().is_some() {
-            head.headers.insert(REQUEST_ID, self.exchange.id().header());
+        if let Some(id) = self.exchange.take_id() {
+            head.headers.insert(REQUEST_ID, id);
         }
         Response::from_parts(head, body)
     }
 
-    fn close(&mut self, end: End) {
-        if let Some(opened) = &mut self.opened {
-            opened.close(end);
-        }
+    /// The refusal that goes out in place of an answer.
+    fn replace<RB>(&mut self, refusal: Refusal) -> Response<CheckedBody<RB>> {
+        let response = self.exchange.refuse(refusal).map(CheckedBody::refused);
+        self.exchange.close(End::Refused);
+        response
     }
 }

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, Entry};
 use http::{HeaderName, HeaderValue, Response, request};
 use std::fmt;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +46,9 @@ struct Inner {
     permits: permit::Permits,
     state: Mutex<State>,
 }
+
+/// Allocators keep memory of up to a kilobyte at hand, and search for more. An `Arc` adds two words.
+const _: () = assert!(size_of::<Inner>() + 16 <= 1_024);
 
 struct State {
     phase: Phase,
@@ -77,22 +81,23 @@ impl Exchange {
         parts.extensions.get()
     }
 
-    /// Joins the exchange of this request, or opens one; who opens it gets the guard that closes it.
-    pub(crate) fn join(parts: &mut request::Parts, context: &Context) -> (Self, Option<Opened>) {
+    /// Joins the exchange of this request, or opens one; who opens it has to close it.
+    pub(crate) fn join(parts: &mut request::Parts, context: &Context) -> Joined {
         if let Some(exchange) = parts.extensions.get::<Self>() {
-            return (exchange.clone(), None);
+            return Joined { exchange: exchange.clone(), opened: false, id: None };
         }
         let Reading { now, elapsed } = context.clock().read();
         let request_id = context.ids().next();
+        let id = request_id.header();
         // The handler and its logs see the same id as the caller and the record, and no other.
         let client_request_id = match parts.headers.entry(REQUEST_ID) {
             Entry::Occupied(mut came) => {
-                let id = harmless_id(came.iter());
-                came.insert(request_id.header());
-                id
+                let claimed = harmless_id(came.iter());
+                came.insert(id.clone());
+                claimed
             }
             Entry::Vacant(free) => {
-                free.insert(request_id.header());
+                free.insert(id.clone());
                 None
             }
         };
@@ -120,7 +125,7 @@ impl Exchange {
             context: context.clone(),
         }));
         parts.extensions.insert(exchange.clone());
-        (exchange.clone(), Some(Opened { exchange, left: false }))
+        Joined { exchange, opened: true, id: Some(id) }
     }
 
     /// The request's id, for the caller, the logs and the record.
@@ -351,19 +356,30 @@ impl fmt::Debug for Exchange {
     }
 }
 
-/// Held by the outermost of our futures. Dropped before the answer was sealed, it tells every observer that the client
-/// left.
+/// An exchange, as one of our futures holds it. Whose future opened it tells every observer the end: when it is dropped before the
+/// answer was sealed, that the client left.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct Joined {
     exchange: Exchange,
-    /// Whether nobody is left whom this would tell the end.
-    left: bool,
+    /// Whether this one has to tell the end.
+    opened: bool,
+    /// The request's id for the answer, which whose future opened the exchange puts there.
+    id: Option<HeaderValue>,
 }
 
-impl Opened {
-    /// Tells every observer the end. False when the answer was sealed, so that its driver tells them.
+impl Joined {
+    pub(super) fn is_opened(&self) -> bool {
+        self.opened
+    }
+
+    pub(super) fn take_id(&mut self) -> Option<HeaderValue> {
+        self.id.take()
+    }
+
+    /// If it was opened here, tells every observer the end. False when it was not, or the answer was sealed, so that its driver
+    /// tells them.
     pub(crate) fn close(&mut self, end: End) -> bool {
-        if std::mem::replace(&mut self.left, true) {
+        if !std::mem::replace(&mut self.opened, false) {
             return false;
         }
         let Some(observers) = self.exchange.leave_open(Phase::Closed) else { return false };
@@ -381,12 +397,20 @@ impl Opened {
             state.phase = Phase::Closed;
             self.exchange.fill_in(&mut state.record, End::Complete);
         }
-        self.left = true;
+        self.opened = false;
         true
     }
 }
 
-impl Drop for Opened {
+impl Deref for Joined {
+    type Target = Exchange;
+
+    fn deref(&self) -> &Exchange {
+        &self.exchange
+    }
+}
+
+impl Drop for Joined {
     fn drop(&mut self) {
         self.close(End::Aborted);
     }

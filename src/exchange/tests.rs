@@ -51,7 +51,7 @@ async fn run(refusing: Option<usize>, later: [bool; 3]) -> (StatusCode, Vec<Stri
     let context = Context::of_gate(crate::clock::SystemClock::shared(), None, NAMES.map(|(_, id)| id), None);
     let layer = StepLayer::of(steps.collect(), context.clone());
     let (mut parts, ()) = Request::get("/").body(()).unwrap().into_parts();
-    let (exchange, _opened) = Exchange::join(&mut parts, &context);
+    let exchange = Exchange::join(&mut parts, &context);
     let handler = service_fn(|_: Request<()>| async {
         Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"handled"))))
     });
@@ -84,7 +84,7 @@ fn the_handler_sees_our_id_and_the_clients_is_kept_apart_if_it_is_harmless() {
             request = request.header("x-request-id", *id);
         }
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        let (exchange, _opened) = Exchange::join(&mut parts, &Context::default());
+        let exchange = Exchange::join(&mut parts, &Context::default());
         let seen: Vec<_> = parts.headers.get_all("x-request-id").iter().collect();
         assert_eq!(seen, [exchange.request_id()], "{given:?}");
         assert_eq!(exchange.request_id().len(), 32);
@@ -92,7 +92,7 @@ fn the_handler_sees_our_id_and_the_clients_is_kept_apart_if_it_is_harmless() {
     }
     let (mut parts, ()) =
         Request::get("/").header("x-request-id", "req_1.A-z").body(()).unwrap().into_parts();
-    let (exchange, _opened) = Exchange::join(&mut parts, &Context::default());
+    let exchange = Exchange::join(&mut parts, &Context::default());
     assert_eq!(exchange.client_request_id(), Some("req_1.A-z"));
     assert_ne!(exchange.request_id(), "req_1.A-z");
 }
@@ -136,7 +136,7 @@ impl AnswerObserver for Holding {
 fn a_stage_is_flushed_when_the_stages_before_it_have_let_go_of_everything() {
     let log = Log::default();
     let (mut parts, ()) = Request::get("/").body(()).unwrap().into_parts();
-    let (exchange, opened) = Exchange::join(&mut parts, &Context::default());
+    let mut exchange = Exchange::join(&mut parts, &Context::default());
     for (stage, name) in [(Stage::Watch, "second"), (Stage::Meter, "first")] {
         exchange.observe(stage, Holding { name, slow: 0, held: Vec::new(), log: log.clone() }).unwrap();
     }
@@ -153,7 +153,7 @@ fn a_stage_is_flushed_when_the_stages_before_it_have_let_go_of_everything() {
     let polls = (1..10).find(|_| pipeline.poll_flush(&mut cx, &mut out).is_ready());
     assert_eq!((polls, out.len()), (Some(3), 1));
     drop(pipeline);
-    assert!(!opened.unwrap().close(End::Complete), "the pipeline has told the end");
+    assert!(!exchange.close(End::Complete), "the pipeline has told the end");
     assert_eq!(
         *log.lock().unwrap(),
         [

@@ -9,7 +9,7 @@ use super::opaque;
 use super::pace::Pace;
 use super::request::understand;
 use super::watch::{Stop, Watch};
-use crate::exchange::{End, Exchange, Opened, Ran, StepId};
+use crate::exchange::{End, Exchange, Joined, Ran, StepId};
 use crate::payload::AnswerFraming;
 use crate::refusal::Refusal;
 use crate::route::{Access, BodyKind};
@@ -47,7 +47,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let (exchange, opened) = Exchange::join(&mut parts, &self.settings.context);
+        let exchange = Exchange::join(&mut parts, &self.settings.context);
         let phase = match self.begin(&mut parts, body, &exchange) {
             Ok(collect) => {
                 // The instance that was polled ready goes with the future; its clone waits for the next request.
@@ -60,7 +60,7 @@ where
                 Phase::Refused { refusal: Some(refusal) }
             }
         };
-        ReadPayloadFuture { phase, exchange, opened, settings: self.settings.clone(), held: None }
+        ReadPayloadFuture { phase, exchange, settings: self.settings.clone(), held: None }
     }
 }
 
@@ -113,8 +113,7 @@ pin_project! {
     pub struct ReadPayloadFuture<S: Service<Request<RequestBody>>, B, RB> {
         #[pin]
         phase: Phase<S, B, S::Future, RB>,
-        exchange: Exchange,
-        opened: Option<Opened>,
+        exchange: Joined,
         settings: Arc<Settings>,
         held: Option<Held>,
     }
@@ -168,9 +167,7 @@ where
                     let response = match answered {
                         Ok(response) => response,
                         Err(error) => {
-                            if let Some(mut opened) = this.opened.take() {
-                                opened.close(End::Failed);
-                            }
+                            this.exchange.close(End::Failed);
                             return Poll::Ready(Err(error));
                         }
                     };
@@ -210,9 +207,7 @@ where
                 PhaseProjection::Refused { refusal } => {
                     let refusal = refusal.take().expect("a request is refused once");
                     let response = this.exchange.refuse(refusal).map(AnswerBody::refused);
-                    if let Some(mut opened) = this.opened.take() {
-                        opened.close(End::Refused);
-                    }
+                    this.exchange.close(End::Refused);
                     this.phase.set(Phase::Done);
                     return Poll::Ready(Ok(response));
                 }

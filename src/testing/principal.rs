@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// When the request has a body that is not strict JSON.
 pub fn as_principal<B: AsRef<[u8]>>(request: Request<B>, principal: Principal) -> Request<B> {
     let (mut parts, body) = request.into_parts();
-    let (exchange, opened) = Exchange::join(&mut parts, &Context::default());
+    let exchange = Exchange::join(&mut parts, &Context::default());
     exchange.set_principal(principal).expect("the exchange was just opened");
     if !body.as_ref().is_empty() {
         let document =
@@ -35,6 +35,6 @@ pub fn as_principal<B: AsRef<[u8]>>(request: Request<B>, principal: Principal) -
             .expect("the exchange was just opened");
     }
     // Closed, so that a gate that sees this request finds the exchange over and refuses.
-    drop(opened);
+    drop(exchange);
     Request::from_parts(parts, body)
 }

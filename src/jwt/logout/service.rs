@@ -85,7 +85,7 @@ where
             };
             match desk.take(&exchange, body).await {
                 Ok(facts) => {
-                    exchange.record(|record| record.logout = Some(facts));
+                    exchange.record(|record| record.logout = Some(Box::new(facts)));
                     respond(StatusCode::OK, None)
                 }
                 Err(refusal) => {
