@@ -212,7 +212,11 @@ impl ser::SerializeStruct for Several<'_> {
     type Error = Error;
 
     #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, field: &'static str, value: &T) -> Result<(), Error> {
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        field: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
         if std::mem::replace(&mut self.begun, true) {
             self.out.push(b',');
         }

@@ -198,22 +198,24 @@ impl Run {
     /// Runs the steps that are left.
     fn check(&mut self, parts: &mut request::Parts) -> Check {
         let first = self.reached;
-        while let Some(step) = self.steps.steps.get(self.reached) {
-            self.reached += 1;
+        for (place, step) in self.steps.steps.iter().enumerate().skip(first) {
             match step.check(parts, &self.exchange) {
                 Check::Permit => {}
                 Check::Skip => self.exchange.note_skipped(step.id()),
                 Check::Refuse(refusal) => {
                     if let Err(refusal) = self.exchange.pardon(step.id(), refusal) {
+                        self.reached = place + 1;
                         return self.refused(first, refusal);
                     }
                 }
                 Check::Later(later) => {
-                    self.exchange.note_ran(&self.steps.ids[first..self.reached - 1], None);
+                    self.reached = place + 1;
+                    self.exchange.note_ran(&self.steps.ids[first..place], None);
                     return Check::Later(later);
                 }
             }
         }
+        self.reached = self.steps.steps.len();
         if let Some(length) = self.exchange.note_ran(&self.steps.ids[first..], None) {
             parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }

@@ -1,7 +1,9 @@
 mod connection;
+mod joined;
 mod payload;
 mod permit;
 
+pub(crate) use joined::Joined;
 pub(crate) use permit::Permit;
 
 use super::forwarded::ForwardedCertificates;
@@ -17,7 +19,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, Entry};
 use http::{HeaderName, HeaderValue, Response, request};
 use std::fmt;
-use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -84,7 +85,7 @@ impl Exchange {
     /// Joins the exchange of this request, or opens one; who opens it has to close it.
     pub(crate) fn join(parts: &mut request::Parts, context: &Context) -> Joined {
         if let Some(exchange) = parts.extensions.get::<Self>() {
-            return Joined { exchange: exchange.clone(), opened: false, id: None };
+            return Joined::another(exchange.clone());
         }
         let Reading { now, elapsed } = context.clock().read();
         let request_id = context.ids().next();
@@ -125,7 +126,7 @@ impl Exchange {
             context: context.clone(),
         }));
         parts.extensions.insert(exchange.clone());
-        Joined { exchange, opened: true, id: Some(id) }
+        Joined::opened(exchange, id)
     }
 
     /// The request's id, for the caller, the logs and the record.
@@ -353,66 +354,6 @@ impl Exchange {
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exchange").field("request_id", &self.0.request_id).finish_non_exhaustive()
-    }
-}
-
-/// An exchange, as one of our futures holds it. Whose future opened it tells every observer the end: when it is dropped before the
-/// answer was sealed, that the client left.
-#[derive(Debug)]
-pub(crate) struct Joined {
-    exchange: Exchange,
-    /// Whether this one has to tell the end.
-    opened: bool,
-    /// The request's id for the answer, which whose future opened the exchange puts there.
-    id: Option<HeaderValue>,
-}
-
-impl Joined {
-    pub(super) fn is_opened(&self) -> bool {
-        self.opened
-    }
-
-    pub(super) fn take_id(&mut self) -> Option<HeaderValue> {
-        self.id.take()
-    }
-
-    /// If it was opened here, tells every observer the end. False when it was not, or the answer was sealed, so that its driver
-    /// tells them.
-    pub(crate) fn close(&mut self, end: End) -> bool {
-        if !std::mem::replace(&mut self.opened, false) {
-            return false;
-        }
-        let Some(observers) = self.exchange.leave_open(Phase::Closed) else { return false };
-        Pipeline::new(observers, self.exchange.clone()).end(end);
-        true
-    }
-
-    /// Ends an exchange of which no answer is driven any more. False when observers wait for one that nobody drives.
-    pub(crate) fn complete(&mut self) -> bool {
-        let mut state = self.exchange.state();
-        if state.phase == Phase::Open {
-            if !state.observers.is_empty() {
-                return false;
-            }
-            state.phase = Phase::Closed;
-            self.exchange.fill_in(&mut state.record, End::Complete);
-        }
-        self.opened = false;
-        true
-    }
-}
-
-impl Deref for Joined {
-    type Target = Exchange;
-
-    fn deref(&self) -> &Exchange {
-        &self.exchange
-    }
-}
-
-impl Drop for Joined {
-    fn drop(&mut self) {
-        self.close(End::Aborted);
     }
 }
 

@@ -192,3 +192,12 @@ async fn an_answer_that_observers_were_to_see_and_nobody_read_is_refused() {
     );
     assert_eq!(*log.lock().unwrap(), ["it ends refused"]);
 }
+
+#[test]
+fn ids_count_in_hexadecimal_digits() {
+    let ids = Context::default();
+    let numbers: Vec<u128> =
+        (0..1_000).map(|_| u128::from_str_radix(&ids.ids().next(), 16).expect("digits")).collect();
+    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
+    assert!(ids.ids().next().bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')));
+}

@@ -186,8 +186,13 @@ impl Verifier {
             Err(error) => return Err(error.into()),
         };
         jws.verify(key)?;
-        let Accepted { principal, confirmation, good_from, good_until } =
-            claims.check(&document, issuer, self.times(self.clock.read()), jws.typ() == JwsType::AccessJwt, &self.shared)?;
+        let Accepted { principal, confirmation, good_from, good_until } = claims.check(
+            &document,
+            issuer,
+            self.times(self.clock.read()),
+            jws.typ() == JwsType::AccessJwt,
+            &self.shared,
+        )?;
         let kid = jws.kid().map(|kid| self.shared.text(kid));
         Ok(Verified {
             principal: principal.signed_by(kid, key.shared_thumbprint().clone()),
