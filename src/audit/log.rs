@@ -195,7 +195,7 @@ impl AuditLogBuilder {
         if self.capacity == 0 {
             return Err(AuditError::NoCapacity);
         }
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(Queue::new(self.capacity));
         let (slots, lane) = (Slots::new(self.capacity), Arc::new(Lane::new()));
         worker::start(self.sinks, queue.clone(), slots.clone(), lane.clone()).map_err(AuditError::Thread)?;
         Ok(AuditLog(Arc::new(Inner { queue, slots, lane, when_full: self.when_full })))

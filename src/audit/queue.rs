@@ -6,6 +6,10 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// Records that have been written. Whoever brings a new one takes an old one away: memory goes back where it came from,
+/// where allocators keep it at hand, and the two threads do not wait for each other.
+pub(super) type Spent = Vec<Box<AuditEntry>>;
+
 pub(super) enum Message {
     Entry(Slot, Box<AuditEntry>),
     Flush(SyncSender<()>),
@@ -16,10 +20,11 @@ const GATHER: Duration = Duration::from_millis(10);
 
 /// How many records are gathered at most before the thread is woken all the same, and how many are kept that have been
 /// written. Many: to wake a thread costs the server more than to write hundreds of records.
-const ENOUGH: usize = 4_096;
+const MOST: usize = 4_096;
 
-#[derive(Default)]
 pub(super) struct Queue {
+    /// How many are enough for this log: no more than half of those that it has room for, so that none is refused for want of it.
+    enough: usize,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -27,20 +32,11 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct State {
     messages: Vec<Message>,
-    /// Records that have been written. Whoever brings a new one takes an old one away: memory goes back where it came from,
-    /// where allocators keep it at hand, and the two threads do not wait for each other.
-    spent: Vec<Box<AuditEntry>>,
+    spent: Spent,
     writer: Writer,
     /// Whether somebody waits for what has been brought to be written.
     flushing: bool,
     closed: bool,
-}
-
-impl State {
-    /// Whether nothing is gathered any longer.
-    fn is_urgent(&self) -> bool {
-        self.flushing || self.closed || self.messages.len() >= ENOUGH
-    }
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -54,6 +50,16 @@ enum Writer {
 }
 
 impl Queue {
+    /// A queue for a log that has room for so many records.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { enough: (capacity / 2).clamp(1, MOST), state: Mutex::default(), wake: Condvar::new() }
+    }
+
+    /// Whether nothing is gathered any longer.
+    fn is_urgent(&self, state: &State) -> bool {
+        state.flushing || state.closed || state.messages.len() >= self.enough
+    }
+
     pub(super) fn push(&self, message: Message) {
         let mut guard = self.state();
         let state = &mut *guard;
@@ -63,7 +69,7 @@ impl Queue {
         let wakes = match state.writer {
             Writer::Busy => false,
             Writer::Idle => true,
-            Writer::Gathering => state.is_urgent(),
+            Writer::Gathering => self.is_urgent(state),
         };
         if wakes {
             state.writer = Writer::Busy;
@@ -76,9 +82,9 @@ impl Queue {
     }
 
     /// Leaves records that have been written to those who bring new ones.
-    pub(super) fn leave(&self, spent: &mut Vec<Box<AuditEntry>>) {
+    pub(super) fn leave(&self, spent: &mut Spent) {
         let kept = &mut self.state().spent;
-        let room = ENOUGH.saturating_sub(kept.len()).min(spent.len());
+        let room = MOST.saturating_sub(kept.len()).min(spent.len());
         kept.extend(spent.drain(..room));
     }
 
@@ -113,11 +119,11 @@ impl Queue {
     /// Lets messages gather, until it is time, there are many, or one is urgent.
     pub(super) fn gather(&self) {
         let mut state = self.state();
-        if state.is_urgent() {
+        if self.is_urgent(&state) {
             return;
         }
         state.writer = Writer::Gathering;
-        let gathering = |state: &mut State| state.writer == Writer::Gathering && !state.is_urgent();
+        let gathering = |state: &mut State| state.writer == Writer::Gathering && !self.is_urgent(state);
         let (mut state, _) =
             self.wake.wait_timeout_while(state, GATHER, gathering).unwrap_or_else(PoisonError::into_inner);
         state.writer = Writer::Busy;
