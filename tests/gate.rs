@@ -112,6 +112,7 @@ async fn a_caller_with_the_right_gets_an_answer_and_one_record_tells_of_it() {
         "{record}"
     );
     assert!(!record.to_string().contains("hello"), "a record holds no prompt");
+    assert!(world.log.flush(Duration::from_secs(10)));
     assert!(world.records.try_recv().is_err(), "one record for one request");
 }
 

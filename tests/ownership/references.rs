@@ -96,6 +96,7 @@ async fn a_foreign_reference_a_changed_one_and_an_unknown_one_are_the_same_404()
         assert_eq!(first.get_or_insert_with(|| reply.clone()), &reply, "{tried}");
         assert!(world.seen().is_none(), "{tried} came through");
     }
+    assert!(world.log.flush(SOON));
     let records: Vec<Value> = world.records.try_iter().collect();
     let refused = records.iter().rev().find(|record| record["decision"] == "refused").unwrap();
     assert_eq!((&refused["reason"], &refused["rule"]), (&json!("unknown_reference"), &json!("sealed")));
