@@ -99,19 +99,7 @@ impl RequestIds {
 
 /// Sixteen hexadecimal digits.
 fn digits(number: u64) -> [u8; 16] {
-    let digits =
-        u128::from(eight_digits(number >> 32)) << 64 | u128::from(eight_digits(number & 0xffff_ffff));
-    digits.to_be_bytes()
-}
-
-/// The hexadecimal digits of 32 bits, all at once.
-fn eight_digits(number: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    let halves = (number << 16 | number) & 0x0000_ffff_0000_ffff;
-    let bytes = (halves << 8 | halves) & 0x00ff_00ff_00ff_00ff;
-    let digits = (bytes << 4 | bytes) & (ONES * 0x0f);
-    let is_letter = (digits + ONES * 6) >> 4 & ONES;
-    digits + ONES * u64::from(b'0') + is_letter * u64::from(b'a' - b'9' - 1)
+    std::array::from_fn(|place| b"0123456789abcdef"[(number >> (4 * (15 - place))) as usize & 15])
 }
 
 /// The id of a request: 32 hexadecimal digits.
