@@ -31,7 +31,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 /// One moment on both of a clock's scales.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// The calendar, as [`Clock::now`] tells it.
+    /// The calendar, as [`Clock::now`] tells it; a clock may count on from a look that it has taken shortly before.
     pub now: UnixTime,
     /// As [`Clock::elapsed`] tells it.
     pub elapsed: Duration,
@@ -140,6 +140,9 @@ impl HighWater {
 /// How long the calendar is believed to go on as the elapsed time does, in nanoseconds.
 const CALENDAR: u64 = 10_000_000;
 
+/// How long two looks at the machine's clocks may lie apart.
+const TOGETHER: Duration = Duration::from_micros(100);
+
 /// The machine's clock. Its timers run on the tokio runtime.
 ///
 /// [`read`](Clock::read) asks the machine for the calendar a hundred times a second at most, and otherwise counts on from there: what
@@ -155,7 +158,24 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock whose monotonic origin is now.
     pub fn new() -> Self {
-        Self { origin: Instant::now(), ahead: AtomicU64::new(0), believed_until: AtomicU64::new(0) }
+        let clock =
+            Self { origin: Instant::now(), ahead: AtomicU64::new(0), believed_until: AtomicU64::new(0) };
+        clock.look();
+        clock
+    }
+
+    /// Looks at both of the machine's clocks.
+    fn look(&self) -> Reading {
+        let before = self.elapsed();
+        let now = self.now();
+        let elapsed = self.elapsed();
+        // The two belong together only if the thread was not held up between them.
+        if elapsed.saturating_sub(before) < TOGETHER {
+            let since = nanos(elapsed);
+            self.ahead.store(now.0.saturating_sub(since), Ordering::Relaxed);
+            self.believed_until.store(since.saturating_add(CALENDAR), Ordering::Release);
+        }
+        Reading { now, elapsed }
     }
 
     /// The same, ready to be shared by layers.
@@ -182,14 +202,11 @@ impl Clock for SystemClock {
     fn read(&self) -> Reading {
         let elapsed = self.elapsed();
         let since = nanos(elapsed);
-        let mut ahead = self.ahead.load(Ordering::Relaxed);
-        // Acquire: whoever sees the new time sees what was written before it.
+        // First until when, then what is believed until then: the other way round, an old calendar could be believed anew.
         if since >= self.believed_until.load(Ordering::Acquire) {
-            ahead = self.now().0.saturating_sub(since);
-            self.ahead.store(ahead, Ordering::Relaxed);
-            self.believed_until.store(since.saturating_add(CALENDAR), Ordering::Release);
+            return self.look();
         }
-        Reading { now: UnixTime(since.saturating_add(ahead)), elapsed }
+        Reading { now: UnixTime(since.saturating_add(self.ahead.load(Ordering::Relaxed))), elapsed }
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {

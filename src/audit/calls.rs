@@ -1,15 +1,16 @@
+use super::json::Name;
 use crate::exchange::{Price, Record};
 use crate::refusal::Refusal;
-use serde::ser::SerializeStruct;
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 /// Writes the calls that were made further on, if there were any.
-pub(super) fn write<M: SerializeStruct>(map: &mut M, record: &Record) -> Result<(), M::Error> {
+pub(super) fn write<M: SerializeMap>(map: &mut M, record: &Record) -> Result<(), M::Error> {
     if !record.calls.is_empty() {
-        map.serialize_field("calls", &Calls(record))?;
+        map.serialize_entry(&Name("calls"), &Calls(record))?;
     }
     if record.calls_beyond > 0 {
-        map.serialize_field("more_calls", &record.calls_beyond)?;
+        map.serialize_entry(&Name("more_calls"), &record.calls_beyond)?;
     }
     Ok(())
 }

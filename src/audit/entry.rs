@@ -1,4 +1,5 @@
 use super::calls;
+use super::json::Name;
 use super::policy::Policy;
 use super::who::{Peer, Who};
 use crate::clock::UnixTime;
@@ -8,7 +9,7 @@ use crate::principal::{AddressPrefix, ClientAddress, Principal, Subject};
 use crate::refusal::{Refusal, RefusalKind, escaped};
 use crate::route::Route;
 use jiff::Timestamp;
-use serde::ser::{SerializeSeq, SerializeStruct};
+use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
 use std::time::Duration;
@@ -145,54 +146,60 @@ impl Serialize for AuditEntry {
         let record = &self.record;
         let principal = self.principal.as_ref();
         let refusal = self.refusal.as_ref();
-        let mut map = serializer.serialize_struct("AuditEntry", 32)?;
-        map.serialize_field("time", &rfc3339(self.time))?;
-        map.serialize_field("request_id", &*self.request_id)?;
-        map.serialize_field("client_request_id", &self.client_request_id)?;
-        map.serialize_field("client", &self.client.map(ClientAddress::ip))?;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(&Name("time"), &rfc3339(self.time))?;
+        map.serialize_entry(&Name("request_id"), &*self.request_id)?;
+        map.serialize_entry(&Name("client_request_id"), &self.client_request_id)?;
+        map.serialize_entry(&Name("client"), &self.client.map(ClientAddress::ip))?;
         let method = (!self.is_handshake()).then_some(record.method.as_str());
-        map.serialize_field("method", &method)?;
-        map.serialize_field("route", &self.pattern())?;
-        map.serialize_field("action", &self.action())?;
-        map.serialize_field("principal", &principal.map(|who| Who(who, record)))?;
-        map.serialize_field("peer", &record.peer.as_ref().map(Peer))?;
+        map.serialize_entry(&Name("method"), &method)?;
+        map.serialize_entry(&Name("route"), &self.pattern())?;
+        map.serialize_entry(&Name("action"), &self.action())?;
+        map.serialize_entry(&Name("principal"), &principal.map(|who| Who(who, record)))?;
+        map.serialize_entry(&Name("peer"), &record.peer.as_ref().map(Peer))?;
         if let Some(logout) = &record.logout {
-            map.serialize_field("logout", &Logout(logout))?;
+            map.serialize_entry(&Name("logout"), &Logout(logout))?;
         }
-        map.serialize_field("model", &record.read.as_ref().and_then(|read| read.model.as_deref()))?;
-        map.serialize_field("decision", &Word(self.decision()))?;
-        map.serialize_field("reason", &self.reason().map(Word))?;
-        map.serialize_field("cause", &refusal.and_then(Refusal::private_cause))?;
-        map.serialize_field("rule", &refusal.and_then(Refusal::rule_name))?;
-        map.serialize_field("pointer", &refusal.and_then(Refusal::pointer))?;
-        map.serialize_field("status", &record.status.map(|status| status.as_u16()))?;
-        map.serialize_field("end", &Word(self.end.as_str()))?;
-        map.serialize_field("duration_ms", &(self.duration().as_micros() as f64 / 1_000.0))?;
-        map.serialize_field("body", &record.read.as_ref().map(Body))?;
-        map.serialize_field("plan", &record.limits.as_ref().and_then(|limits| limits.plan.as_deref()))?;
-        map.serialize_field(
-            "limit_exceeded",
+        map.serialize_entry(&Name("model"), &record.read.as_ref().and_then(|read| read.model.as_deref()))?;
+        map.serialize_entry(&Name("decision"), &Name(self.decision()))?;
+        map.serialize_entry(&Name("reason"), &self.reason().map(Name))?;
+        map.serialize_entry(&Name("cause"), &refusal.and_then(Refusal::private_cause))?;
+        map.serialize_entry(&Name("rule"), &refusal.and_then(Refusal::rule_name))?;
+        map.serialize_entry(&Name("pointer"), &refusal.and_then(Refusal::pointer))?;
+        map.serialize_entry(&Name("status"), &record.status.map(|status| status.as_u16()))?;
+        map.serialize_entry(&Name("end"), &Name(self.end.as_str()))?;
+        map.serialize_entry(&Name("duration_ms"), &(self.duration().as_micros() as f64 / 1_000.0))?;
+        map.serialize_entry(&Name("body"), &record.read.as_ref().map(Body))?;
+        map.serialize_entry(
+            &Name("plan"),
+            &record.limits.as_ref().and_then(|limits| limits.plan.as_deref()),
+        )?;
+        map.serialize_entry(
+            &Name("limit_exceeded"),
             &record.limits.as_ref().and_then(|limits| limits.exceeded.as_deref()),
         )?;
-        map.serialize_field("usage", &record.usage.as_ref().map(Usage))?;
-        map.serialize_field("coverage", &record.inspection.as_ref().map(|seen| Scanned(&seen.coverage)))?;
+        map.serialize_entry(&Name("usage"), &record.usage.as_ref().map(Usage))?;
+        map.serialize_entry(
+            &Name("coverage"),
+            &record.inspection.as_ref().map(|seen| Scanned(&seen.coverage)),
+        )?;
         if record.unread != UnreadFacts::default() {
-            map.serialize_field("unread", &Unread(record.unread))?;
+            map.serialize_entry(&Name("unread"), &Unread(record.unread))?;
         }
         let findings = record.inspection.iter().flat_map(|seen| seen.findings.iter());
         if let Some(policy) = &record.policy {
-            map.serialize_field("policy", &Policy(policy))?;
+            map.serialize_entry(&Name("policy"), &Policy(policy))?;
         }
-        map.serialize_field("findings", &Findings(findings.collect()))?;
-        map.serialize_field("ran", &Controls(record))?;
+        map.serialize_entry(&Name("findings"), &Findings(findings.collect()))?;
+        map.serialize_entry(&Name("ran"), &Controls(record))?;
         calls::write(&mut map, record)?;
         if !record.would_refuse.is_empty() {
-            map.serialize_field("would_refuse", &WouldRefuse(&record.would_refuse))?;
+            map.serialize_entry(&Name("would_refuse"), &WouldRefuse(&record.would_refuse))?;
         }
-        map.serialize_field("config", &self.config.as_deref())?;
-        map.serialize_field("dropped_records", &self.dropped_so_far)?;
+        map.serialize_entry(&Name("config"), &self.config.as_deref())?;
+        map.serialize_entry(&Name("dropped_records"), &self.dropped_so_far)?;
         if let Some(aggregate) = &self.aggregate {
-            map.serialize_field("aggregate", aggregate)?;
+            map.serialize_entry(&Name("aggregate"), aggregate)?;
         }
         map.end()
     }
@@ -200,11 +207,11 @@ impl Serialize for AuditEntry {
 
 impl Serialize for Aggregate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_struct("Aggregate", 4)?;
-        map.serialize_field("count", &self.count)?;
-        map.serialize_field("first", &rfc3339(self.first))?;
-        map.serialize_field("last", &rfc3339(self.last))?;
-        map.serialize_field("prefix", &self.prefix.map(|prefix| prefix.to_string()))?;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(&Name("count"), &self.count)?;
+        map.serialize_entry(&Name("first"), &rfc3339(self.first))?;
+        map.serialize_entry(&Name("last"), &rfc3339(self.last))?;
+        map.serialize_entry(&Name("prefix"), &self.prefix.map(|prefix| prefix.to_string()))?;
         map.end()
     }
 }
@@ -219,11 +226,11 @@ struct Logout<'a>(&'a LogoutFacts);
 
 impl Serialize for Logout<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_struct("Logout", 4)?;
-        map.serialize_field("issuer", &*self.0.issuer)?;
-        map.serialize_field("subject", &self.0.subject)?;
-        map.serialize_field("session", &self.0.session)?;
-        map.serialize_field("all_of_the_issuer", &self.0.all_of_the_issuer)?;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(&Name("issuer"), &*self.0.issuer)?;
+        map.serialize_entry(&Name("subject"), &self.0.subject)?;
+        map.serialize_entry(&Name("session"), &self.0.session)?;
+        map.serialize_entry(&Name("all_of_the_issuer"), &self.0.all_of_the_issuer)?;
         map.end()
     }
 }
@@ -232,10 +239,10 @@ struct Body<'a>(&'a crate::exchange::ReadFacts);
 
 impl Serialize for Body<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_struct("Body", 3)?;
-        map.serialize_field("bytes", &self.0.bytes)?;
-        map.serialize_field("dialect", &self.0.dialect)?;
-        map.serialize_field("stream", &self.0.stream)?;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(&Name("bytes"), &self.0.bytes)?;
+        map.serialize_entry(&Name("dialect"), &self.0.dialect)?;
+        map.serialize_entry(&Name("stream"), &self.0.stream)?;
         map.end()
     }
 }
@@ -244,11 +251,11 @@ struct Usage<'a>(&'a crate::exchange::UsageFacts);
 
 impl Serialize for Usage<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_struct("Usage", 4)?;
-        map.serialize_field("reserved", &self.0.reserved)?;
-        map.serialize_field("settled", &self.0.settled)?;
-        map.serialize_field("input", &self.0.input)?;
-        map.serialize_field("output", &self.0.output)?;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(&Name("reserved"), &self.0.reserved)?;
+        map.serialize_entry(&Name("settled"), &self.0.settled)?;
+        map.serialize_entry(&Name("input"), &self.0.input)?;
+        map.serialize_entry(&Name("output"), &self.0.output)?;
         map.end()
     }
 }
@@ -257,12 +264,12 @@ struct Scanned<'a>(&'a Coverage);
 
 impl Serialize for Scanned<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_struct("Scanned", 5)?;
-        map.serialize_field("rules", &*self.0.rules)?;
-        map.serialize_field("parts", &self.0.parts)?;
-        map.serialize_field("bytes", &self.0.bytes)?;
-        map.serialize_field("normalised", &self.0.normalised)?;
-        map.serialize_field("decoded", &self.0.decoded)?;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(&Name("rules"), &*self.0.rules)?;
+        map.serialize_entry(&Name("parts"), &self.0.parts)?;
+        map.serialize_entry(&Name("bytes"), &self.0.bytes)?;
+        map.serialize_entry(&Name("normalised"), &self.0.normalised)?;
+        map.serialize_entry(&Name("decoded"), &self.0.decoded)?;
         map.end()
     }
 }
@@ -271,9 +278,9 @@ struct Unread(UnreadFacts);
 
 impl Serialize for Unread {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_struct("Unread", 2)?;
-        map.serialize_field("body", &self.0.body)?;
-        map.serialize_field("answer", &self.0.answer)?;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(&Name("body"), &self.0.body)?;
+        map.serialize_entry(&Name("answer"), &self.0.answer)?;
         map.end()
     }
 }
@@ -332,19 +339,10 @@ struct Controls<'a>(&'a Record);
 
 impl Serialize for Controls<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_struct("Controls", StepId::COUNT)?;
+        let mut map = serializer.serialize_map(None)?;
         for step in StepId::ALL {
-            map.serialize_field(step.as_str(), &Word(self.0.ran(step).as_str()))?;
+            map.serialize_entry(&Name(step.as_str()), &Name(self.0.ran(step).as_str()))?;
         }
         map.end()
-    }
-}
-
-/// A word that stands in this crate's code: like a variant's name, it needs no escape.
-pub(super) struct Word(pub(super) &'static str);
-
-impl Serialize for Word {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_unit_variant("Word", 0, self.0)
     }
 }

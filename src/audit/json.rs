@@ -5,19 +5,41 @@ use super::line::Line;
 use serde::ser::{self, Error as _, Impossible, Serialize, Serializer};
 use serde_json::Error;
 
+/// A name or a word that stands in this crate's code, of ASCII letters, digits and `_`: a text like any other, but to [`Json`], which
+/// need not look for what wants an escape.
+pub(super) struct Name(pub(super) &'static str);
+
+/// By this [`Json`] knows one.
+const NAME: &str = "portcullis::audit::Name";
+
+impl Serialize for Name {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(NAME, self.0)
+    }
+}
+
 /// Appends what it serializes. An error for what no record has: bytes, characters, variants that carry something.
-pub(super) struct Json<'o>(pub(super) &'o mut Vec<u8>);
+pub(super) struct Json<'o> {
+    out: &'o mut Vec<u8>,
+    /// Whether a text that comes is a [`Name`].
+    is_name: bool,
+}
 
 impl<'o> Json<'o> {
+    pub(super) fn to(out: &'o mut Vec<u8>) -> Self {
+        Self { out, is_name: false }
+    }
+
     #[inline]
     fn raw(self, text: &str) -> Result<(), Error> {
-        self.0.extend_from_slice(text.as_bytes());
+        self.out.extend_from_slice(text.as_bytes());
         Ok(())
     }
 
     fn several(self, begin: u8, end: u8) -> Several<'o> {
-        self.0.push(begin);
-        Several { out: self.0, end, begun: false }
+        self.out.push(begin);
+        Several { out: self.out, end, begun: false }
     }
 }
 
@@ -72,14 +94,16 @@ impl<'o> Serializer for Json<'o> {
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Error> {
-        serde_json::to_writer(self.0, &value)
+        serde_json::to_writer(self.out, &value)
     }
 
+    #[inline]
     fn serialize_str(self, text: &str) -> Result<(), Error> {
-        if append_plain(self.0, text.as_bytes()) {
+        if self.is_name {
+            append_name(self.out, text);
             return Ok(());
         }
-        text.serialize(&mut serde_json::Serializer::with_formatter(self.0, Line))
+        append_text(self.out, text)
     }
 
     fn serialize_none(self) -> Result<(), Error> {
@@ -99,16 +123,16 @@ impl<'o> Serializer for Json<'o> {
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Error> {
-        name(self.0, variant);
-        Ok(())
+        self.serialize_str(variant)
     }
 
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
+        name: &'static str,
         value: &T,
     ) -> Result<(), Error> {
-        value.serialize(self)
+        value.serialize(Self { is_name: name == NAME, ..self })
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -146,16 +170,17 @@ pub(super) struct Several<'o> {
 }
 
 impl Several<'_> {
+    #[inline]
     fn next<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         if std::mem::replace(&mut self.begun, true) {
             self.out.push(b',');
         }
-        value.serialize(Json(self.out))
+        value.serialize(Json::to(self.out))
     }
 
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.out.push(b':');
-        value.serialize(Json(self.out))
+        value.serialize(Json::to(self.out))
     }
 
     fn finish(self) -> Result<(), Error> {
@@ -194,6 +219,7 @@ impl ser::SerializeMap for Several<'_> {
     type Ok = ();
     type Error = Error;
 
+    #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
         self.next(key)
     }
@@ -211,16 +237,8 @@ impl ser::SerializeStruct for Several<'_> {
     type Ok = ();
     type Error = Error;
 
-    #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        field: &'static str,
-        value: &T,
-    ) -> Result<(), Error> {
-        if std::mem::replace(&mut self.begun, true) {
-            self.out.push(b',');
-        }
-        name(self.out, field);
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Error> {
+        self.next(name)?;
         self.value(value)
     }
 
@@ -229,14 +247,22 @@ impl ser::SerializeStruct for Several<'_> {
     }
 }
 
-/// Appends a name that stands in the code, which needs no escape.
+/// Appends the text of a [`Name`].
 #[inline]
-fn name(out: &mut Vec<u8>, name: &'static str) {
+fn append_name(out: &mut Vec<u8>, name: &str) {
     debug_assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'), "{name}");
     out.reserve(name.len() + 4);
     out.push(b'"');
     out.extend_from_slice(name.as_bytes());
     out.push(b'"');
+}
+
+/// Appends a text, with escapes where it needs them.
+fn append_text(out: &mut Vec<u8>, text: &str) -> Result<(), Error> {
+    if append_plain(out, text.as_bytes()) {
+        return Ok(());
+    }
+    text.serialize(&mut serde_json::Serializer::with_formatter(out, Line))
 }
 
 /// Appends a text in quotes if it is ASCII that can be seen, and nothing in it needs an escape; otherwise nothing.

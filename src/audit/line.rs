@@ -18,7 +18,7 @@ impl AuditEntry {
     }
 
     pub(super) fn append_line(&self, to: &mut Vec<u8>) -> io::Result<()> {
-        self.serialize(Json(to))?;
+        self.serialize(Json::to(to))?;
         to.push(b'\n');
         Ok(())
     }

@@ -87,7 +87,11 @@ impl AuditLog {
 
     pub(super) fn reserve(&self) -> Place {
         let slots = &self.0.slots;
-        match (slots.take(), self.0.when_full) {
+        let taken = slots.take();
+        if slots.are_scarce() {
+            self.0.queue.hurry();
+        }
+        match (taken, self.0.when_full) {
             (Some(slot), _) => Place::Slot(slot),
             (None, WhenFull::Refuse) => Place::None,
             (None, WhenFull::CountAndDrop) => {
@@ -195,8 +199,8 @@ impl AuditLogBuilder {
         if self.capacity == 0 {
             return Err(AuditError::NoCapacity);
         }
-        let queue = Arc::new(Queue::new(self.capacity));
         let (slots, lane) = (Slots::new(self.capacity), Arc::new(Lane::new()));
+        let queue = Arc::new(Queue::new(slots.clone()));
         worker::start(self.sinks, queue.clone(), slots.clone(), lane.clone()).map_err(AuditError::Thread)?;
         Ok(AuditLog(Arc::new(Inner { queue, slots, lane, when_full: self.when_full })))
     }

@@ -1,5 +1,6 @@
+use super::json::Name;
 use crate::exchange::{PolicyFacts, RuleNames, ShadowFacts};
-use serde::ser::SerializeStruct;
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 /// What the policies said, as it stands in a record.
@@ -8,10 +9,10 @@ pub(super) struct Policy<'a>(pub(super) &'a PolicyFacts);
 impl Serialize for Policy<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let PolicyFacts { rules, shadows, .. } = self.0;
-        let mut map = serializer.serialize_struct("Policy", 2)?;
-        map.serialize_field("rules", &Names(rules))?;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(&Name("rules"), &Names(rules))?;
         if !shadows.is_empty() {
-            map.serialize_field("shadows", &Shadows(shadows))?;
+            map.serialize_entry(&Name("shadows"), &Shadows(shadows))?;
         }
         map.end()
     }

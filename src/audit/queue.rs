@@ -1,7 +1,8 @@
 //! Hands records to the thread that writes them, without waking it for each one: a wake costs more than a record.
 
 use super::entry::AuditEntry;
-use super::slots::Slot;
+use super::slots::{Slot, Slots};
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,8 +24,8 @@ const GATHER: Duration = Duration::from_millis(10);
 const MOST: usize = 4_096;
 
 pub(super) struct Queue {
-    /// How many are enough for this log: no more than half of those that it has room for, so that none is refused for want of it.
-    enough: usize,
+    /// The slots of the log. When half of them are taken nothing is gathered: what waits here holds slots that requests may want.
+    slots: Arc<Slots>,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -50,14 +51,23 @@ enum Writer {
 }
 
 impl Queue {
-    /// A queue for a log that has room for so many records.
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { enough: (capacity / 2).clamp(1, MOST), state: Mutex::default(), wake: Condvar::new() }
+    pub(super) fn new(slots: Arc<Slots>) -> Self {
+        Self { slots, state: Mutex::default(), wake: Condvar::new() }
     }
 
     /// Whether nothing is gathered any longer.
     fn is_urgent(&self, state: &State) -> bool {
-        state.flushing || state.closed || state.messages.len() >= self.enough
+        state.flushing || state.closed || state.messages.len() >= MOST || self.slots.are_scarce()
+    }
+
+    /// Has what waits written now.
+    pub(super) fn hurry(&self) {
+        let mut state = self.state();
+        if state.writer == Writer::Gathering {
+            state.writer = Writer::Busy;
+            drop(state);
+            self.wake.notify_one();
+        }
     }
 
     pub(super) fn push(&self, message: Message) {
@@ -81,8 +91,8 @@ impl Queue {
         drop(spent);
     }
 
-    /// Leaves records that have been written to those who bring new ones.
-    pub(super) fn leave(&self, spent: &mut Spent) {
+    /// Leaves records that have been written to those who bring new ones; what is too many is dropped.
+    pub(super) fn leave(&self, mut spent: Spent) {
         let kept = &mut self.state().spent;
         let room = MOST.saturating_sub(kept.len()).min(spent.len());
         kept.extend(spent.drain(..room));
@@ -99,6 +109,14 @@ impl Queue {
         let mut state = self.state();
         let mut waited = false;
         while state.messages.is_empty() && !state.closed && !waited {
+            if !state.spent.is_empty() {
+                // Nobody comes for them now.
+                let spent = std::mem::take(&mut state.spent);
+                drop(state);
+                drop(spent);
+                state = self.state();
+                continue;
+            }
             state.writer = Writer::Idle;
             state = match patience {
                 None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),

@@ -11,7 +11,7 @@ pub trait AuditSink: Send + 'static {
     /// When it could not be taken; it is offered again until it is.
     fn write(&mut self, entry: &AuditEntry) -> io::Result<()>;
 
-    /// Makes sure that what was taken is where it belongs. Called when no more records wait.
+    /// Makes sure that what was taken is where it belongs. Called when what waited has been taken.
     ///
     /// # Errors
     /// When it is not; called again until it is.

@@ -31,6 +31,11 @@ impl Slots {
         taken.ok().map(|_| Slot(self.clone()))
     }
 
+    /// Whether half of them are taken.
+    pub(super) fn are_scarce(&self) -> bool {
+        self.taken() >= self.capacity.div_ceil(2)
+    }
+
     /// How many are taken.
     pub(super) fn taken(&self) -> usize {
         self.taken.load(Ordering::Acquire)

@@ -154,3 +154,30 @@ fn a_line_says_what_serde_json_says_whatever_stands_in_its_texts() {
         assert!(!text.trim_end_matches('\n').chars().any(crate::refusal::is_unruly), "{text:?}");
     }
 }
+
+#[test]
+fn a_log_whose_room_is_taken_by_open_requests_does_not_wait_for_more_records() {
+    let log = AuditLog::builder().sink(|_: &AuditEntry| {}).capacity(8).start().unwrap();
+    let open: Vec<Place> = (0..6).map(|_| log.reserve()).collect();
+    // As many as there is no room for at once: each finds the slot of the one before it free again.
+    for _ in 0..1_000 {
+        let begun = std::time::Instant::now();
+        let place = loop {
+            match log.reserve() {
+                Place::Slot(slot) => break Place::Slot(slot),
+                _ => std::thread::yield_now(),
+            }
+            assert!(begun.elapsed() < SOON, "no slot becomes free");
+        };
+        log.write(place, entry());
+    }
+    drop(open);
+    assert!(log.flush(SOON));
+}
+
+#[test]
+fn names_of_ours_are_texts_to_every_format() {
+    use super::json::Name;
+    assert_eq!(serde_json::to_string(&Name("permitted")).unwrap(), "\"permitted\"");
+    assert_eq!(serde_json::to_value(entry()).unwrap()["decision"], "permitted");
+}

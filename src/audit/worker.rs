@@ -72,7 +72,7 @@ fn run(sinks: &mut [Box<dyn AuditSink>], queue: &Queue, lane: &Lane, slots: &Slo
             // Who asked may have stopped waiting.
             let _ = done.try_send(());
         }
-        queue.leave(&mut spent);
+        queue.leave(spent);
         queue.gather();
     }
 }

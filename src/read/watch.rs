@@ -104,13 +104,13 @@ impl Watch {
         cx: &mut Context<'_>,
         enough: impl Fn(&Self) -> bool,
     ) -> Poll<Result<(), Stop<B::Error>>> {
-        // Before all else, also while events wait for a slow client.
-        if !self.length_is_said
-            && let Some(cut) = self.pipeline.poll_cut(cx)
-        {
-            return Poll::Ready(Err(cut.into()));
-        }
         loop {
+            // Before all else, also while events wait for a slow client.
+            if !self.length_is_said
+                && let Some(cut) = self.pipeline.poll_cut(cx)
+            {
+                return Poll::Ready(Err(cut.into()));
+            }
             if self.over || enough(self) {
                 return Poll::Ready(Ok(()));
             }
