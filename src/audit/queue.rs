@@ -151,3 +151,25 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_gathered_while_half_of_the_slots_are_taken_or_somebody_waits() {
+        let slots = Slots::new(4);
+        let queue = Queue::new(slots.clone());
+        let urgent = || queue.is_urgent(&queue.state());
+        let _one = slots.take();
+        assert!(!urgent());
+        let two = slots.take();
+        assert!(urgent());
+        drop(two);
+        assert!(!urgent());
+        queue.push(Message::Flush(std::sync::mpsc::sync_channel(1).0));
+        assert!(urgent());
+        assert_eq!(queue.take(None).map(|messages| messages.len()), Some(1));
+        assert!(!urgent());
+    }
+}

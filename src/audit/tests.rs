@@ -156,10 +156,10 @@ fn a_line_says_what_serde_json_says_whatever_stands_in_its_texts() {
 }
 
 #[test]
-fn a_log_whose_room_is_taken_by_open_requests_does_not_wait_for_more_records() {
+fn a_log_whose_room_is_taken_by_open_requests_goes_on_giving_the_rest_of_it() {
     let log = AuditLog::builder().sink(|_: &AuditEntry| {}).capacity(8).start().unwrap();
     let open: Vec<Place> = (0..6).map(|_| log.reserve()).collect();
-    // As many as there is no room for at once: each finds the slot of the one before it free again.
+    // More than there is room for: each finds the slot of one before it free again.
     for _ in 0..1_000 {
         let begun = std::time::Instant::now();
         let place = loop {
