@@ -121,11 +121,11 @@ pub struct HighWater {
 impl HighWater {
     /// The later one of what `clock` shows now, and what it would show if it had never stepped back.
     pub fn now(&self, clock: &dyn Clock) -> UnixTime {
-        self.latest(clock.read())
+        self.at(clock.read())
     }
 
     /// The same for a reading of the clock.
-    pub fn latest(&self, reading: Reading) -> UnixTime {
+    pub fn at(&self, reading: Reading) -> UnixTime {
         let elapsed = nanos(reading.elapsed);
         let ahead = reading.now.0.saturating_sub(elapsed);
         // Reading first keeps the cache line shared: the calendar seldom gains on the elapsed time.

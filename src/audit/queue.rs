@@ -172,4 +172,30 @@ mod tests {
         assert_eq!(queue.take(None).map(|messages| messages.len()), Some(1));
         assert!(!urgent());
     }
+
+    #[test]
+    fn who_gathers_stops_when_it_is_told_to_hurry() {
+        let queue = Queue::new(Slots::new(4));
+        queue.state().writer = Writer::Gathering;
+        queue.hurry();
+        assert!(queue.state().writer == Writer::Busy);
+        queue.state().writer = Writer::Idle;
+        queue.hurry();
+        assert!(queue.state().writer == Writer::Idle, "there is nothing to write");
+    }
+
+    #[test]
+    fn written_records_are_bounded_and_go_with_those_who_bring_new_ones_or_when_nobody_does() {
+        let spent = |number| (0..number).map(|_| Box::new(super::super::tests::entry())).collect();
+        let slots = Slots::new(4);
+        let queue = Queue::new(slots.clone());
+        queue.leave(spent(MOST + 3));
+        assert_eq!(queue.state().spent.len(), MOST);
+        let slot = slots.take().unwrap();
+        queue.push(Message::Entry(slot, Box::new(super::super::tests::entry())));
+        assert_eq!(queue.state().spent.len(), MOST - 1);
+        queue.take(None);
+        queue.take(Some(Duration::ZERO));
+        assert!(queue.state().spent.is_empty());
+    }
 }

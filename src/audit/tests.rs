@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(10);
 
-fn entry() -> AuditEntry {
+pub(super) fn entry() -> AuditEntry {
     let (mut parts, ()) = Request::get("/x").body(()).unwrap().into_parts();
     let mut exchange = Exchange::join(&mut parts, &Context::default());
     exchange.close(crate::exchange::End::Aborted);
@@ -180,4 +180,13 @@ fn names_of_ours_are_texts_to_every_format() {
     use super::json::Name;
     assert_eq!(serde_json::to_string(&Name("permitted")).unwrap(), "\"permitted\"");
     assert_eq!(serde_json::to_value(entry()).unwrap()["decision"], "permitted");
+    // None of them may want an escape, since none is looked for.
+    for kind in crate::refusal::RefusalKind::ALL {
+        let refused = AuditEntry { refusal: Some(crate::refusal::Refusal::new(kind, "no")), ..entry() };
+        let mut line = Vec::new();
+        refused.write_line(&mut line).unwrap();
+        let said: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(said["reason"], kind.code());
+        assert!(kind.code().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+    }
 }

@@ -213,7 +213,7 @@ impl Verifier {
     }
 
     fn times(&self, reading: Reading) -> Times {
-        Times { now: reading.now, latest: self.latest.latest(reading) }
+        Times { now: reading.now, latest: self.latest.at(reading) }
     }
 
     fn issuer(&self, name: &str) -> Result<(usize, &TrustedIssuer), JwtErrorKind> {

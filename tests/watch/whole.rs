@@ -67,6 +67,36 @@ async fn an_answer_that_comes_after_its_credential_has_ended_is_refused_and_char
     }
 }
 
+/// The handler may work for long between one look at the credential and the next: here, while its body is asked for.
+#[tokio::test]
+async fn an_answer_whose_credential_ends_while_its_body_comes_is_refused() {
+    for revoked in [true, false] {
+        let site = Site::new();
+        let gate = site.builder().build().unwrap();
+        let (list, alice, clock) = (site.revocations.clone(), site.alice(), site.clock.clone());
+        let handler = service_fn(move |_| {
+            let (list, alice, clock) = (list.clone(), alice.clone(), clock.clone());
+            let slow = completion().map(|body| {
+                body.map_frame(move |frame| {
+                    if revoked {
+                        list.revoke_subject(&alice).unwrap();
+                    } else {
+                        clock.advance(seconds(300 + LEEWAY));
+                    }
+                    frame
+                })
+            });
+            std::future::ready(Ok::<_, Infallible>(slow))
+        });
+        let response = gate.layer(handler).oneshot(request(&site)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "revoked: {revoked}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(!body.ends_with(br#""total_tokens":2}}"#));
+        assert_eq!(site.record()["reason"], "credential_ended");
+        site.assert_no_more_records();
+    }
+}
+
 #[tokio::test]
 async fn what_another_layer_let_in_is_refused_when_it_is_revoked() {
     use portcullis::exchange::{

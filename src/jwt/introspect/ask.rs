@@ -90,7 +90,7 @@ impl Asker {
 
     fn times(&self) -> Times {
         let reading = self.clock.read();
-        Times { now: reading.now, latest: self.latest.latest(reading) }
+        Times { now: reading.now, latest: self.latest.at(reading) }
     }
 
     async fn fetch(&self, credential: &str, fingerprint: Fingerprint) -> Answer {
